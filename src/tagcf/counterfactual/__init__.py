@@ -1,0 +1,1 @@
+"""(4) Effects and one item (and user) to a WhatIf."""

@@ -1,0 +1,1 @@
+"""(1) Raw logs to an EventLog."""

@@ -1,0 +1,1 @@
+"""(3) An EventLog and tags to TagEffects."""

@@ -1,0 +1,69 @@
+"""Everything TagCF raises on purpose.
+
+::
+
+    TagCFError              catch this to catch them all; exit code 1
+    ├── SettingsError       tagcf.toml or a TAGCF_* variable is wrong
+    ├── DataError           an input file cannot be used: missing, broken, wrong columns
+    ├── UnknownNameError    a tag, outcome, item, user … that does not exist
+    ├── EstimationError     the question cannot be put to this data at all
+    ├── MissingExtraError   an optional dependency is not installed
+    └── OutputError         an output of an earlier verb is missing, stale or unreadable
+
+A message says what happened, which value, and what to do, in the chosen language. It is
+written once, in ``text/``, under the error's key; facts fill its gaps.
+"""
+
+from __future__ import annotations
+
+from tagcf.text import say
+
+
+class TagCFError(Exception):
+    """Base of all errors raised on purpose.
+
+    Parameters
+    ----------
+    key
+        Key of the message in the text catalogue, e.g. ``"error.missing_column"``.
+    **facts
+        The values that fill the message's gaps; also kept as ``.facts``.
+    """
+
+    exit_code = 1
+
+    def __init__(self, key: str, **facts: object) -> None:
+        self.key = key
+        self.facts = facts
+        super().__init__(key, facts)
+
+    def __str__(self) -> str:
+        return say(self.key, **self.facts)
+
+
+class SettingsError(TagCFError):
+    """The settings cannot be used. Raised before any data is read."""
+
+    exit_code = 2
+
+
+class DataError(TagCFError):
+    """An input file cannot be used; single bad rows are reported, not raised."""
+
+
+class UnknownNameError(TagCFError):
+    """A name that does not exist was asked for."""
+
+    exit_code = 2
+
+
+class EstimationError(TagCFError):
+    """The question cannot be put to this data at all; weak evidence is a verdict, not an error."""
+
+
+class MissingExtraError(TagCFError):
+    """An optional dependency is needed; the message names the extra and the way without it."""
+
+
+class OutputError(TagCFError):
+    """What an earlier verb should have written is missing or unreadable."""

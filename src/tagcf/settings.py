@@ -1,0 +1,182 @@
+"""One model is tagcf.toml, the TAGCF_* variables and the defaults. Unknown keys are errors.
+
+Precedence: command line, then ``TAGCF_SECTION__KEY`` variables, then ``tagcf.toml``, then defaults.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tagcf.errors import SettingsError
+from tagcf.text import did_you_mean
+
+FILE_NAME = "tagcf.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OutcomeSettings(_Section):
+    """A behaviour worth causing."""
+
+    column: str | None = Field(None, description="column of impressions.*")
+    kind: Literal["binary", "rate", "real", "count"] = Field(
+        "binary", description="binary 0/1, rate 0..1, real, or count (whole numbers from 0)"
+    )
+    trials: str | None = Field(
+        None, description="column with the number of trials that `column` counts successes of"
+    )
+    derive: Literal["return"] | None = Field(
+        None, description='"return": seen again within `days` after the period ends'
+    )
+    days: Annotated[int, Field(gt=0)] = Field(7, description="days within which a return counts")
+    period: Annotated[str, Field(pattern=r"^[1-9]\d*d$")] = Field(
+        "7d", description="length of the user's period"
+    )
+
+    @model_validator(mode="after")
+    def _column_or_derived(self) -> OutcomeSettings:
+        if (self.column is None) == (self.derive is None):
+            msg = "an outcome needs either `column` or `derive`"
+            raise ValueError(msg)
+        return self
+
+
+class DataSettings(_Section):
+    """How the files are read."""
+
+    user: str = Field("user_id", description="column with the user id")
+    item: str = Field("item_id", description="column with the item id")
+    time: str = Field("ts", description="column with the time (ISO 8601 or epoch seconds)")
+    weight: str | None = Field(None, description="column: impressions that a row stands for")
+    timezone: str = Field(
+        "UTC", description="zone of times that name none, and of the derived hour"
+    )
+    encoding: str = Field("auto", description="auto, utf-8, gb18030, latin-1 …")
+    simulated: bool = Field(False, description="true: every page and answer says so")
+    title: str | None = Field(None, description="name of the platform on the report")
+
+
+class DesignSettings(_Section):
+    """What makes the comparison fair."""
+
+    stratum: str | None = Field(None, description="units were randomised within it (fixed effects)")
+    randomized: str | None = Field(None, description="column: 1 where exposure was random")
+    propensity: str | None = Field(None, description="column: logged exposure probability")
+    author: str | None = Field(None, description="column of items.*: author effects and clustering")
+    covariates: list[str] = Field([], description="columns of impressions.*, items.* or users.*")
+    exact: list[str] = Field([], description="covariates matched exactly (in bins) by matching")
+    cluster: list[str] = Field(
+        [], description="errors are clustered on these; default user and item"
+    )
+    segments: list[str] = Field([], description="columns that split the audience")
+    instruments: dict[str, list[str]] = Field(
+        {}, description="randomly assigned column -> the tags whose exposure it moves"
+    )
+
+
+class ContentSettings(_Section):
+    """What a tagger may read."""
+
+    text: list[str] = Field([], description="columns of items.*")
+    media: str | None = Field(None, description="column of items.* with a file path")
+
+
+class TagSettings(_Section):
+    """Which tags, and how they are used as treatments."""
+
+    control_for: Literal["all"] | list[str] = Field("all", description="tags held fixed")
+    graph: str | None = Field(None, description="YAML file of parent / causes edges")
+    threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="an item carries a tag from this strength on"
+    )
+    min_items: Annotated[int, Field(ge=2)] = Field(
+        50, description="tags on fewer items get the verdict: cannot tell"
+    )
+    facets: list[str] = Field([], description="only tags of these facets are estimated; empty: all")
+    surface: bool = Field(False, description="add surface tags of headlines (question, number …)")
+
+
+class Settings(_Section):
+    """The whole of tagcf.toml."""
+
+    outcomes: dict[str, OutcomeSettings] = Field({}, description="the behaviours worth causing")
+    data: DataSettings = DataSettings()
+    design: DesignSettings = DesignSettings()
+    content: ContentSettings = ContentSettings()
+    tags: TagSettings = TagSettings()
+    language: Literal["zh", "en"] | None = Field(
+        None, description="language of messages and report"
+    )
+    seed: int = Field(0, description="seed of everything random")
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read ``tagcf.toml`` of a workspace, with TAGCF_* variables laid over it.
+
+    Raises
+    ------
+    SettingsError
+        No tagcf.toml, invalid TOML, an unknown key (with a suggestion) or a wrong value.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise SettingsError("error.no_workspace", path=folder)
+    try:
+        values = tomllib.loads(path.read_text("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise SettingsError("error.bad_toml", path=path, detail=broken) from broken
+    return parse_settings(_with_environment(values), where=str(path))
+
+
+def parse_settings(values: dict[str, Any], where: str = FILE_NAME) -> Settings:
+    """Validate a nested dict as `Settings`; errors name the key and the nearest known one."""
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(str(first["loc"][-1]), _known_keys(first["loc"]))
+            raise SettingsError("error.unknown_setting", path=where, name=name, hint=hint) from None
+        raise SettingsError(
+            "error.bad_setting", path=where, name=name, detail=first["msg"]
+        ) from None
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    """Names that would have been allowed where the unknown key stands."""
+    model: type[BaseModel] = Settings
+    if loc[0] == "outcomes" and len(loc) > 2:
+        return list(OutcomeSettings.model_fields)
+    for part in loc[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type):
+            return []
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def _with_environment(values: dict[str, Any]) -> dict[str, Any]:
+    """Lay ``TAGCF_SECTION__KEY`` over the file's values; values are read as TOML, else as text."""
+    merged = {key: dict(part) if isinstance(part, dict) else part for key, part in values.items()}
+    for variable, raw in os.environ.items():
+        section, _, key = variable.removeprefix("TAGCF_").partition("__")
+        if not variable.startswith("TAGCF_") or not key:
+            continue
+        try:
+            value: Any = tomllib.loads(f"value = {raw}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = raw
+        part = merged.setdefault(section.lower(), {})
+        *path, last = key.lower().split("__")
+        for step in path:
+            part = part.setdefault(step, {})
+        part[last] = value
+    return merged

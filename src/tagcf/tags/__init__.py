@@ -1,0 +1,1 @@
+"""(2) Content to a TagMatrix."""

@@ -1,0 +1,61 @@
+"""Every sentence a person sees, in Chinese and English, from one catalogue.
+
+A key's two languages stand side by side, so that neither can be forgotten.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable
+from contextvars import ContextVar
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+Language = Literal["zh", "en"]
+
+_chosen: ContextVar[Language | None] = ContextVar("tagcf_language", default=None)
+
+
+def choose_language(language: Language | None) -> None:
+    """Set the language of this context; ``None`` goes back to TAGCF_LANG or the locale."""
+    _chosen.set(language)
+
+
+def language() -> Language:
+    """Return the language in force: chosen, else TAGCF_LANG, else the locale, else English."""
+    chosen = _chosen.get()
+    if chosen is not None:
+        return chosen
+    wish = os.environ.get("TAGCF_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "zh" if wish.lower().startswith("zh") else "en"
+
+
+@cache
+def catalogue() -> dict[str, dict[str, str]]:
+    """Return the whole catalogue, key to ``{"zh": …, "en": …}``."""
+    entries: dict[str, dict[str, str]] = {}
+    for source in sorted(resources.files(__name__).iterdir(), key=lambda path: path.name):
+        if source.name.endswith(".toml"):
+            for area, keys in tomllib.loads(source.read_text("utf-8")).items():
+                entries.update({f"{area}.{key}": value for key, value in keys.items()})
+    return entries
+
+
+def say(key: str, **facts: object) -> str:
+    """Return the sentence of `key` in the language in force, with its gaps filled.
+
+    Raises
+    ------
+    KeyError
+        When the catalogue has no such key: a mistake of ours, never of a user.
+    """
+    return catalogue()[key][language()].format(**facts)
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return a short "did you mean" clause for the nearest names, or an empty string."""
+    near = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
+    return say("error.did_you_mean", names=", ".join(near)) if near else ""

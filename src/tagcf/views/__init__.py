@@ -1,0 +1,1 @@
+"""(9) Results to picture data and sentences."""
