@@ -1,0 +1,121 @@
+"""Which character encoding a text file has, found by decoding all of it once."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from tagcf.errors import DataError, SettingsError
+
+_CHUNK = 1 << 22  # bytes decoded at a time
+_WINDOW = 1 << 16  # bytes looked at when UTF-8 has failed
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file for reading its content; ``.gz`` is unpacked on the way."""
+    if path.suffix == ".gz":
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def detect_encoding(path: Path, wanted: str = "auto") -> str:
+    """Return the encoding of a text file.
+
+    ``auto`` means UTF-8 (with or without byte order mark), UTF-16 with one, else GB18030
+    if the text then consists of everyday Chinese characters.
+
+    Raises
+    ------
+    SettingsError
+        `wanted` is not an encoding.
+    DataError
+        The bytes do not fit (with the offset of the first that does not), or the gzip
+        archive is cut off or broken.
+    """
+    if wanted != "auto":
+        try:
+            codecs.lookup(wanted)
+        except LookupError:
+            raise SettingsError("error.unknown_encoding", name=wanted) from None
+        offset = _first_undecodable(path, wanted)
+        if offset is not None:
+            raise DataError("error.bad_bytes", path=path, offset=offset, encoding=wanted)
+        return wanted
+    with open_bytes(path) as file:
+        start = b"".join(_chunks(file, path, limit=2))
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return detect_encoding(path, "utf-16")
+    offset = _first_undecodable(path, "utf-8")
+    if offset is None:
+        return "utf-8"
+    if _looks_chinese(_window(path, offset)) and _first_undecodable(path, "gb18030") is None:
+        return "gb18030"
+    raise DataError("error.bad_bytes", path=path, offset=offset, encoding="utf-8")
+
+
+def _chunks(file: BinaryIO, path: Path, limit: int | None = None) -> Iterator[bytes]:
+    """Yield the content block by block, with errors of the archive put into words."""
+    try:
+        while chunk := file.read(limit or _CHUNK):
+            yield chunk
+            if limit is not None:
+                return
+    except EOFError:
+        raise DataError("error.truncated_gzip", path=path) from None
+    except (gzip.BadGzipFile, zlib.error) as broken:
+        raise DataError("error.broken_gzip", path=path, detail=broken) from broken
+
+
+def _first_undecodable(path: Path, encoding: str) -> int | None:
+    """Offset of the first byte (of the unpacked content) that is not `encoding`."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    position = 0
+    with open_bytes(path) as file:
+        for chunk in _chunks(file, path):
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as wrong:
+                return position - pending + wrong.start
+            position += len(chunk)
+    pending = len(decoder.getstate()[0])
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return position - pending
+    return None
+
+
+def _window(path: Path, offset: int) -> bytes:
+    """Bytes around the first one that is not UTF-8, from the start of a line."""
+    with open_bytes(path) as file:
+        file.seek(max(0, offset - _WINDOW // 2), io.SEEK_SET)
+        block = file.read(_WINDOW)
+    return block if offset < _WINDOW // 2 else block.partition(b"\n")[2]
+
+
+def _looks_chinese(block: bytes) -> bool:
+    """Tell GBK text from UTF-8 with a flaw and from Latin-1.
+
+    Most of its non-ASCII text is not UTF-8, and most of its two-byte characters belong to
+    the 6,763 of GB 2312, which bytes of another encoding rarely hit.
+    """
+    as_utf8 = [char for char in block.decode("utf-8", "replace") if char > "\x7f"]
+    if as_utf8.count("\ufffd") * 2 <= len(as_utf8):
+        return False
+    wide = [char for char in block.decode("gb18030", "replace") if char > "\x7f"]
+    everyday = sum(1 for char in wide if _in_gb2312(char))
+    return everyday * 10 >= len(wide) * 7
+
+
+def _in_gb2312(char: str) -> bool:
+    try:
+        char.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True

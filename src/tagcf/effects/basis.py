@@ -1,0 +1,129 @@
+"""Controls as columns of a design matrix: natural cubic splines, dummies, missing indicators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tagcf.types import Covariate, Floats
+
+FEW_VALUES = 3  # a number with at most so many values is kept linear
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """How one covariate becomes columns: knots of a number, or the levels of a category."""
+
+    position: int  # column of EventBatch.covariates
+    name: str
+    knots: tuple[float, ...] = ()  # number: empty = linear
+    center: float = 0.0
+    scale: float = 1.0
+    levels: tuple[int, ...] = ()  # category: codes with a dummy of their own
+    category: bool = False
+    missing: bool = False  # one more column: the value was missing
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """All terms. `names` has one entry per column of `expand`'s result."""
+
+    terms: tuple[Term, ...]
+    names: tuple[str, ...]
+
+
+def make_basis(
+    covariates: tuple[Covariate, ...], sample: Floats, n_knots: int, positions: tuple[int, ...]
+) -> Basis:
+    """Choose knots at quantiles and dummies by frequency, from a sample of rows.
+
+    Parameters
+    ----------
+    covariates
+        All covariates of the log, in the order of `sample`'s columns.
+    sample
+        (m, p) rows drawn evenly from the log.
+    n_knots
+        Knots of the natural cubic spline of each number; below 3 numbers stay linear.
+    positions
+        Which covariates to use.
+    """
+    terms = tuple(_term(covariates[at], at, sample[:, at], n_knots) for at in positions)
+    return Basis(terms, tuple(name for term in terms for name in _names(term)))
+
+
+def _term(covariate: Covariate, position: int, values: Floats, n_knots: int) -> Term:
+    if covariate.kind == "category":
+        codes, counts = np.unique(values[values >= 0].astype(int), return_counts=True)
+        # The most frequent level is the reference.
+        levels = (
+            tuple(int(code) for code in np.delete(codes, counts.argmax())) if codes.size else ()
+        )
+        missing = bool((values < 0).any())
+        return Term(position, covariate.name, levels=levels, category=True, missing=missing)
+    known = values[np.isfinite(values)]
+    missing = known.size < values.size
+    if known.size == 0:
+        return Term(position, covariate.name, missing=True)
+    center, scale = float(known.mean()), float(known.std()) or 1.0
+    knots = _knots((known - center) / scale, n_knots)
+    return Term(position, covariate.name, knots, center, scale, missing=missing)
+
+
+def _knots(values: Floats, n_knots: int) -> tuple[float, ...]:
+    """Outer quantiles .05 and .95, the rest evenly between (Harrell 2001, section 2.4.5)."""
+    if n_knots < 3 or np.unique(values).size <= FEW_VALUES:
+        return ()
+    knots = np.unique(np.quantile(values, np.linspace(0.05, 0.95, n_knots)))
+    return tuple(float(knot) for knot in knots) if knots.size >= 3 else ()
+
+
+def _names(term: Term) -> list[str]:
+    if term.category:
+        names = [f"{term.name}={level}" for level in term.levels]
+    else:
+        names = [term.name, *(f"{term.name}~{k}" for k in range(1, max(len(term.knots) - 1, 1)))]
+    return [*names, f"{term.name}?"] if term.missing else names
+
+
+def expand(basis: Basis, covariates: Floats) -> Floats:
+    """Return the (n, P) design columns of (n, p) covariates; missing numbers go to the mean."""
+    n_rows = covariates.shape[0]
+    columns = np.empty((n_rows, len(basis.names)))
+    at = 0
+    for term in basis.terms:
+        values = covariates[:, term.position]
+        if term.category:
+            for level in term.levels:
+                columns[:, at] = values == level
+                at += 1
+            unknown = values < 0
+        else:
+            unknown = ~np.isfinite(values)
+            scaled = (np.where(unknown, term.center, values) - term.center) / term.scale
+            columns[:, at] = scaled
+            at += 1
+            at = _fill_spline(columns, at, scaled, term.knots)
+        if term.missing:
+            columns[:, at] = unknown
+            at += 1
+    return columns
+
+
+def _fill_spline(columns: Floats, at: int, x: Floats, knots: tuple[float, ...]) -> int:
+    """Write the nonlinear columns of a natural cubic spline (linear beyond the outer knots)."""
+    if not knots:
+        return at
+    last, before = knots[-1], knots[-2]
+    span = (last - knots[0]) ** 2
+    tail_last = np.maximum(x - last, 0.0) ** 3
+    tail_before = np.maximum(x - before, 0.0) ** 3
+    for knot in knots[:-2]:
+        columns[:, at] = (
+            np.maximum(x - knot, 0.0) ** 3
+            - tail_before * (last - knot) / (last - before)
+            + tail_last * (before - knot) / (last - before)
+        ) / span
+        at += 1
+    return at

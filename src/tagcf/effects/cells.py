@@ -1,0 +1,104 @@
+"""One additive statistic: sums per cell and cross-products of the controls.
+
+Everything linear in tags comes from these sums, because tags do not vary within a cell. Sums of
+parts of the log add up to the sums of the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from tagcf.effects.basis import expand
+from tagcf.effects.design import Design
+from tagcf.types import Codes, EventBatch, EventLog, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class CellSums:
+    """Weighted sums. C cells, P control columns, K outcomes that share their weights."""
+
+    rows: Floats  # (C,) number of rows, unweighted
+    weight: Floats  # (C,)
+    x: Floats  # (C, P)
+    y: Floats  # (C, K)
+    xx: Floats  # (P, P)
+    xy: Floats  # (P, K)
+    yy: Floats  # (K,)
+
+    def __add__(self, other: CellSums) -> CellSums:
+        return CellSums(
+            self.rows + other.rows,
+            self.weight + other.weight,
+            self.x + other.x,
+            self.y + other.y,
+            self.xx + other.xx,
+            self.xy + other.xy,
+            self.yy + other.yy,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The used rows of one batch, as arrays of a regression."""
+
+    cell: Codes  # (n,)
+    x: Floats  # (n, P)
+    y: Floats  # (n, K)
+    w: Floats  # (n,)
+    clusters: Codes  # (n, C)
+    user: Codes  # (n,)
+
+
+def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[int, ...]) -> Block:
+    """Pick the used rows of a batch: those of the design that have the outcomes measured."""
+    keep = design.rows.mask(batch) & (batch.weights[:, outcomes[0]] > 0)
+    return Block(
+        cell=design.cells(log, batch, keep),
+        x=expand(design.basis, batch.covariates[keep]),
+        y=batch.outcomes[np.ix_(keep, outcomes)],
+        w=batch.weights[keep, outcomes[0]],
+        clusters=batch.clusters[keep],
+        user=batch.user[keep],
+    )
+
+
+def sum_block(block: Block, n_cells: int) -> CellSums:
+    """Sums of one block of rows."""
+    rows = np.bincount(block.cell, minlength=n_cells).astype(float)
+    by_cell = sum_matrix(block.cell, block.w, n_cells)
+    weighted = block.x * block.w[:, None]
+    return CellSums(
+        rows=rows,
+        weight=np.bincount(block.cell, weights=block.w, minlength=n_cells),
+        x=by_cell @ block.x,
+        y=by_cell @ block.y,
+        xx=weighted.T @ block.x,
+        xy=weighted.T @ block.y,
+        yy=(block.w[:, None] * block.y**2).sum(axis=0),
+    )
+
+
+def sum_cells(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> CellSums:
+    """Sums over the whole log, one block in memory at a time."""
+    n_cells, n_controls = len(design.cell_keys), len(design.basis.names)
+    total = CellSums(
+        rows=np.zeros(n_cells),
+        weight=np.zeros(n_cells),
+        x=np.zeros((n_cells, n_controls)),
+        y=np.zeros((n_cells, len(outcomes))),
+        xx=np.zeros((n_controls, n_controls)),
+        xy=np.zeros((n_controls, len(outcomes))),
+        yy=np.zeros(len(outcomes)),
+    )
+    for batch in log.batches():
+        total = total + sum_block(block_of(log, batch, design, outcomes), n_cells)
+    return total
+
+
+def sum_matrix(code: Codes, weight: Floats, n_codes: int) -> sparse.csr_array:
+    """(n_codes, n) matrix that sums rows by code: ``sum_matrix(c, w, C) @ x``."""
+    rows = np.arange(code.size)
+    return sparse.csr_array((weight, (code, rows)), shape=(n_codes, code.size))

@@ -1,0 +1,119 @@
+"""The joint estimator: all tags, all outcomes, two passes over the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tagcf.effects.cells import CellSums, sum_cells
+from tagcf.effects.clustered import Errors, clustered_errors
+from tagcf.effects.design import Design
+from tagcf.effects.methods import Joint
+from tagcf.effects.scores import sum_scores
+from tagcf.effects.solve import Partialled, Solution, partial_out, solve
+from tagcf.types import Codes, EventLog, Floats, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Joint coefficients of the outcomes that share their weights. T tags, K outcomes."""
+
+    outcomes: tuple[int, ...]
+    sums: CellSums
+    part: Partialled
+    solved: Solution
+    errors: Errors
+    tags: Floats  # (C, T)
+    control_names: tuple[str, ...]  # (P,)
+    baseline: Floats  # (K, T) weighted mean outcome of the rows without the tag
+    mean: Floats  # (K,)
+    items: Floats  # (T,) items that carry the tag, among the rows used
+    groups: Floats  # (T,) fixed-effect groups in which the tag varies
+
+
+def fit_joint(
+    log: EventLog,
+    carried: Floats,
+    design: Design,
+    outcomes: tuple[int, ...],
+    using: Joint,
+    columns: Mask | None = None,
+) -> Fit:
+    """Fit all tags to outcomes that share their weights.
+
+    Parameters
+    ----------
+    carried
+        (I, T) 0/1: what each item carries.
+    columns
+        (T,) tags that are held against one another; the rest is left out of the model.
+    """
+    tags = carried[design.cell_item]
+    sums = sum_cells(log, design, outcomes)
+    part = partial_out(sums, tags, design.cell_group, design.n_groups)
+    solved = solve(part, columns)
+    crossing, nested = cluster_axes(log, design)
+    scores = sum_scores(log, design, outcomes, part, solved, crossing)
+    errors = clustered_errors(sums, part, solved, scores, design.cell_group, nested, using.errors)
+    return Fit(
+        outcomes=outcomes,
+        sums=sums,
+        part=part,
+        solved=solved,
+        errors=errors,
+        tags=tags,
+        control_names=design.basis.names,
+        baseline=_baseline(sums, tags),
+        mean=sums.y.sum(axis=0) / max(sums.weight.sum(), 1e-300),
+        items=_items(design, sums, carried),
+        groups=_informative_groups(design, sums, tags),
+    )
+
+
+def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[Codes, ...]]:
+    """Axes that cells straddle (by position), and cluster codes of cells for those that nest them.
+
+    Two axes that split the cells alike count once, and an axis of a single cluster not at all.
+    """
+    crossing: list[int] = []
+    nested: list[Codes] = []
+    for axis, spec in enumerate(log.clusters):
+        if spec.n_clusters < 2:
+            continue
+        if not design.nested_axes[axis]:
+            crossing.append(axis)
+            continue
+        code = design.cell_clusters[axis]
+        if not any(_same_split(code, other) for other in nested):
+            nested.append(code)
+    if not nested and not crossing:
+        nested.append(design.cell_item)
+    return tuple(crossing), tuple(nested)
+
+
+def _same_split(a: Codes, b: Codes) -> bool:
+    pairs = np.unique(np.stack([a, b]), axis=1).shape[1]
+    return pairs == np.unique(a).size == np.unique(b).size
+
+
+def _baseline(sums: CellSums, tags: Floats) -> Floats:
+    """(K, T) weighted mean outcome of rows without each tag."""
+    without = 1.0 - tags
+    weight = sums.weight @ without
+    return np.asarray((sums.y.T @ without) / np.where(weight > 0, weight, np.nan))
+
+
+def _items(design: Design, sums: CellSums, carried: Floats) -> Floats:
+    """(T,) items among the rows used that carry each tag."""
+    used = np.unique(design.cell_item[sums.weight > 0])
+    return np.asarray(carried[used].sum(axis=0))
+
+
+def _informative_groups(design: Design, sums: CellSums, tags: Floats) -> Floats:
+    """(T,) groups that hold rows with and rows without the tag."""
+    used = sums.weight > 0
+    count = np.bincount(design.cell_group[used], minlength=design.n_groups)
+    with_tag = np.zeros((design.n_groups, tags.shape[1]))
+    np.add.at(with_tag, design.cell_group[used], tags[used])
+    return np.asarray(((with_tag > 0) & (with_tag < count[:, None])).sum(axis=0), dtype=float)

@@ -1,0 +1,319 @@
+"""Propensity score matching, one tag at a time, all outcomes at once.
+
+The score is logistic on controls and the other tags; where units were randomised in strata it is
+the other tags' index after demeaning, and matches stay within the stratum (a logit per stratum of
+five arms would have nothing to learn from). Outcomes enter as residuals of the joint regression,
+which corrects the bias of inexact matches (Abadie and Imbens 2011), and once more by a regression
+among the matched controls. The variance is that of the influence function
+D(r - τ) - (1 - D)K·r, K being how often a control was reused, clustered two-way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from tagcf.effects.cells import block_of, sum_matrix
+from tagcf.effects.design import Design
+from tagcf.effects.estimates import Estimates
+from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.methods import Joint, Matching
+from tagcf.effects.pairing import Pairing, pair
+from tagcf.effects.propensity import logit_score
+from tagcf.effects.refusals import nearest_tags, refuse
+from tagcf.effects.scores import residuals
+from tagcf.types import Balance, Codes, EventLog, Floats, Mask, Reason, Tag
+
+LEAST_MATCHED = 0.5  # share of treated weight that must find a match
+MOST_IMBALANCE = 0.25  # standardised difference left after matching (Rubin 2001)
+KEEP_CONTROLS = 12  # rows of the love plot per tag
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Estimates per outcome, and the balance of each tag."""
+
+    estimates: tuple[Estimates, ...]
+    balance: tuple[Balance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows held for matching. n rows, P controls, K outcomes."""
+
+    cell: Codes  # (n,)
+    x: Floats  # (n, P)
+    e: Floats  # (n, K) residuals of the joint fit
+    w: Floats  # (n,)
+    clusters: Codes  # (n, C)
+    exact: Codes  # (n,) exact-matching cell
+    thinned: int  # one row in so many was kept
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """The match of one tag. K outcomes."""
+
+    estimate: Floats  # (K,)
+    se: Floats  # (K,)
+    df: float
+    share: float  # of treated weight that was matched
+    effective: float  # items by their weight
+    balance: tuple[Balance, ...]
+
+
+def match_tags(
+    log: EventLog,
+    tags: Sequence[Tag],
+    carried: Floats,
+    design: Design,
+    outcomes: tuple[int, ...],
+    using: Matching,
+    columns: Mask,
+    min_items: int,
+) -> Matched:
+    """Match every tag that is on enough items.
+
+    Parameters
+    ----------
+    carried
+        (I, T) 0/1.
+    columns
+        (T,) tags held fixed.
+    """
+    fit = fit_joint(log, carried, design, outcomes, Joint(knots=using.knots), columns)
+    rows = _gather(log, design, outcomes, fit, using)
+    early = _early_refusals(design, tags, carried, fit, min_items)
+    found: list[_One | None] = []
+    reasons: list[Reason | None] = []
+    for at in range(len(tags)):
+        one = None if early[at] is not None else _match_one(at, tags, design, fit, rows, using)
+        found.append(one)
+        reasons.append(early[at] if one is None else _late_refusal(one))
+    estimates = tuple(
+        _estimates(log, outcome, k, design, fit, rows, found, tuple(reasons))
+        for k, outcome in enumerate(outcomes)
+    )
+    return Matched(estimates, tuple(row for one in found if one for row in one.balance))
+
+
+def _gather(
+    log: EventLog, design: Design, outcomes: tuple[int, ...], fit: Fit, using: Matching
+) -> _Rows:
+    """Read the rows once more, thinned evenly to at most `max_rows`."""
+    total = int(fit.sums.rows.sum())
+    step = max(1, -(-total // using.max_rows))
+    names = [covariate.name for covariate in log.covariates]
+    bins = [(names.index(name), using.bins) for name in using.exact if name in names]
+    edges: dict[int, Floats] = {}
+    parts: list[tuple[np.ndarray, ...]] = []
+    seen = 0
+    for batch in log.batches():
+        block = block_of(log, batch, design, outcomes)
+        keep = design.rows.mask(batch) & (batch.weights[:, outcomes[0]] > 0)
+        group = design.cell_group[block.cell]
+        e = residuals(block, fit.part, fit.solved, group)
+        exact = (
+            group.astype(np.int64) if design.absorbs == "stratum" else np.zeros(len(e), np.int64)
+        )
+        for position, n_bins in bins:
+            values = batch.covariates[keep, position]
+            if position not in edges:
+                known = values[np.isfinite(values)]
+                inner = np.linspace(0, 1, n_bins + 1)[1:-1]
+                edges[position] = np.unique(np.quantile(known, inner)) if known.size else known
+            exact = exact * (n_bins + 1) + np.searchsorted(edges[position], values)
+        at = slice((-seen) % step, None, step)
+        seen += len(e)
+        parts.append(
+            (block.cell[at], block.x[at], e[at], block.w[at], block.clusters[at], exact[at])
+        )
+    cell, x, e, w, clusters, exact = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _Rows(cell, x, e, w, clusters, exact, step)
+
+
+def _early_refusals(
+    design: Design, tags: Sequence[Tag], carried: Floats, fit: Fit, min_items: int
+) -> tuple[Reason | None, ...]:
+    used = np.unique(design.cell_item[fit.sums.weight > 0])
+    return refuse(
+        tags,
+        items=fit.items,
+        n_items=used.size,
+        min_items=min_items,
+        kept=fit.solved.kept,
+        aliases=fit.solved.aliases,
+        unique_share=fit.solved.unique_share,
+        effective=fit.errors.effective.min(axis=0),
+        nearest=nearest_tags(carried[used]),
+        strata=fit.groups if design.absorbs == "stratum" else None,
+    )
+
+
+def _match_one(
+    at: int, tags: Sequence[Tag], design: Design, fit: Fit, rows: _Rows, using: Matching
+) -> _One:
+    carries = fit.tags[rows.cell, at] > 0
+    others = fit.solved.kept.copy()
+    others[at] = False
+    if design.absorbs == "stratum":
+        # Index of the other tags from the Gram's inverse: regression of this tag on the others.
+        slope = -fit.solved.inverse[:, at] / fit.solved.inverse[at, at]
+        slope[at] = 0.0
+        score = (fit.part.cell_tags @ slope)[rows.cell]
+    else:
+        columns = np.hstack([rows.x, fit.tags[np.ix_(rows.cell, others)]])
+        score = logit_score(columns, carries.astype(float), rows.w)
+    caliper = None if using.caliper is None else using.caliper * float(score.std())
+    pairing = pair(score, carries, rows.exact, rows.w, caliper)
+    return _effect(at, tags, fit, rows, carries, others, pairing)
+
+
+def _effect(
+    at: int,
+    tags: Sequence[Tag],
+    fit: Fit,
+    rows: _Rows,
+    carries: Mask,
+    others: Mask,
+    pairing: Pairing,
+) -> _One:
+    treated_weight = rows.w * pairing.matched
+    total = treated_weight.sum()
+    n_out = rows.e.shape[1]
+    share = float(total / max(rows.w[carries].sum(), 1e-300))
+    if total <= 0:
+        nothing = np.full(n_out, np.nan)
+        return _One(nothing, nothing, 1.0, share, 0.0, ())
+    r = rows.e + np.outer(carries, fit.solved.coef[at])
+    r = r - _correction(rows.x, r, pairing.reuse)
+    side = treated_weight - pairing.reuse  # + for treated, - for controls
+    estimate = side @ r / total
+    influence = (side[:, None] * r - np.outer(treated_weight, estimate)) / total
+    weight_by_item = np.bincount(rows.cell, weights=np.abs(side))
+    effective = float(weight_by_item.sum() ** 2 / max((weight_by_item**2).sum(), 1e-300))
+    treated_items = np.bincount(rows.cell, weights=treated_weight)
+    df = float(treated_items.sum() ** 2 / max((treated_items**2).sum(), 1e-300))
+    return _One(
+        estimate=estimate,
+        se=_clustered_se(influence, rows.clusters),
+        df=max(df - 1.0, 1.0),
+        share=share,
+        effective=effective,
+        balance=_balance(at, tags, fit, rows, carries, others, pairing),
+    )
+
+
+def _correction(x: Floats, r: Floats, reuse: Floats) -> Floats:
+    """(n, K) what the controls' own regression, among matched controls, predicts from x."""
+    used = reuse > 0
+    design = np.column_stack([np.ones(int(used.sum())), x[used]])
+    weighted = design * reuse[used][:, None]
+    gram = weighted.T @ design
+    scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+    inverse = linalg.pinvh(gram / np.outer(scale, scale), rtol=1e-8)
+    coef = (inverse @ ((weighted.T @ r[used]) / scale[:, None])) / scale[:, None]
+    coef[0] = 0.0  # a level common to both sides cancels
+    return np.asarray(x @ coef[1:])
+
+
+def _clustered_se(influence: Floats, clusters: Codes) -> Floats:
+    """(K,) two-way clustered error of a sum of influences."""
+    axes = [clusters[:, axis].astype(np.int64) for axis in range(clusters.shape[1])]
+    axes = [axis for axis in axes if axis.size and axis.max() > axis.min()]
+    if not axes:
+        axes = [np.arange(len(influence))]
+    each = [_sum_of_squares(influence, axis) for axis in axes]
+    if len(each) == 1:
+        return np.asarray(np.sqrt(each[0]))
+    both = each[0] + each[1] - _sum_of_squares(influence, axes[0] * 2**31 + axes[1])
+    return np.asarray(np.sqrt(np.maximum(both, np.maximum(each[0], each[1]))))
+
+
+def _sum_of_squares(influence: Floats, code: np.ndarray) -> Floats:
+    unique, position = np.unique(code, return_inverse=True)
+    ones = np.ones(code.size)
+    sums = sum_matrix(position.astype(np.int32), ones, unique.size) @ influence
+    count = int((np.abs(sums).sum(axis=1) > 0).sum())
+    return np.asarray((sums**2).sum(axis=0) * count / max(count - 1, 1))
+
+
+def _balance(
+    at: int,
+    tags: Sequence[Tag],
+    fit: Fit,
+    rows: _Rows,
+    carries: Mask,
+    others: Mask,
+    pairing: Pairing,
+) -> tuple[Balance, ...]:
+    """Standardised differences before and after, the largest first."""
+    names = [*fit.control_names, *(tags[other].slug for other in np.flatnonzero(others))]
+    columns = np.hstack([rows.x, fit.tags[np.ix_(rows.cell, others)]])
+    before_with, before_without = rows.w * carries, rows.w * ~carries
+    mean_1, var_1 = _moments(columns, before_with)
+    mean_0, var_0 = _moments(columns, before_without)
+    after_1, _ = _moments(columns, rows.w * pairing.matched)
+    after_0, _ = _moments(columns, pairing.reuse)
+    spread = np.sqrt(np.maximum((var_1 + var_0) / 2, 1e-12))
+    before, after = (mean_1 - mean_0) / spread, (after_1 - after_0) / spread
+    worst = np.argsort(-np.maximum(np.abs(before), np.abs(after)), kind="stable")[:KEEP_CONTROLS]
+    return tuple(Balance(tags[at].slug, names[k], float(before[k]), float(after[k])) for k in worst)
+
+
+def _moments(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    total = max(weight.sum(), 1e-300)
+    mean = weight @ columns / total
+    return mean, np.maximum(weight @ columns**2 / total - mean**2, 0.0)
+
+
+def _late_refusal(one: _One) -> Reason | None:
+    if one.share < LEAST_MATCHED:
+        return Reason("reason.no_overlap", (("share", round(100 * one.share, 1)),))
+    worst = max(one.balance, key=lambda row: abs(row.after), default=None)
+    if worst is not None and abs(worst.after) > MOST_IMBALANCE:
+        facts = (("control", worst.control), ("smd", round(abs(worst.after), 2)))
+        return Reason("reason.unbalanced", facts)
+    return None
+
+
+def _estimates(
+    log: EventLog,
+    outcome: int,
+    k: int,
+    design: Design,
+    fit: Fit,
+    rows: _Rows,
+    found: list[_One | None],
+    reasons: tuple[Reason | None, ...],
+) -> Estimates:
+    return Estimates(
+        outcome=log.outcomes[outcome].name,
+        estimate=np.array([np.nan if one is None else one.estimate[k] for one in found]),
+        se=np.array([np.nan if one is None else one.se[k] for one in found]),
+        df=np.array([1.0 if one is None else one.df for one in found]),
+        baseline=fit.baseline[k],
+        treated_items=fit.items,
+        effective=np.array([0.0 if one is None else one.effective for one in found]),
+        n_rows=len(rows.w),
+        n_items=int((fit.sums.weight > 0).sum()),
+        rung=design.rung,
+        reasons=reasons,
+        diagnostics=tuple({} if one is None else _facts(design, rows, one) for one in found),
+    )
+
+
+def _facts(design: Design, rows: _Rows, one: _One) -> dict[str, float | int | str | None]:
+    worst = max((abs(row.after) for row in one.balance), default=0.0)
+    before = max((abs(row.before) for row in one.balance), default=0.0)
+    return {
+        "matched_share": round(one.share, 4),
+        "max_smd_before": round(before, 4),
+        "max_smd_after": round(worst, 4),
+        "df": round(one.df, 1),
+        "thinned": rows.thinned,
+        "rows": "random" if design.rows.randomized_only else "all",
+    }

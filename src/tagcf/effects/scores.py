@@ -1,0 +1,96 @@
+"""Second pass: residuals, summed by cell, by (user, cell) pair and by cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from tagcf.effects.cells import Block, block_of, sum_matrix
+from tagcf.effects.design import Design
+from tagcf.effects.solve import Partialled, Solution
+from tagcf.types import Codes, EventLog, Floats
+
+MOST_CLUSTERS = 65_536  # more clusters of an axis are merged at random: coarser, still valid
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSums:
+    """Weighted residual sums. C cells, P controls, T tags, K outcomes."""
+
+    e: Floats  # (K, C) Σ w e
+    ex: Floats  # (K, C, P) Σ w e (x - group mean)
+    see: Floats  # (K,) Σ w e²
+    pair_ee: Floats  # (K, C) Σ over (user, cell) pairs of (Σ w e)²
+    pair_ex: Floats  # (K, C, P) … times Σ w e (x - cell mean)
+    pair_xx: Floats  # (K, P, P)
+    crossing: tuple[Floats, ...]  # per axis that cells straddle: (K, G, T) scores by cluster
+
+
+def residuals(block: Block, part: Partialled, solved: Solution, group: Codes) -> Floats:
+    """(n, K) what groups, controls and tags leave of the outcomes."""
+    x = block.x - part.group_x[group]
+    fitted = x @ solved.control_coef + part.cell_tags[block.cell] @ solved.coef
+    return np.asarray(block.y - part.group_y[group] - fitted)
+
+
+def sum_scores(
+    log: EventLog,
+    design: Design,
+    outcomes: tuple[int, ...],
+    part: Partialled,
+    solved: Solution,
+    axes: tuple[int, ...],
+) -> ScoreSums:
+    """Sum the scores of all rows; `axes` are the cluster axes that cells straddle."""
+    n_cells, n_controls = part.cell_x.shape
+    n_tags, n_out = solved.coef.shape
+    clusters = [min(log.clusters[axis].n_clusters, MOST_CLUSTERS) for axis in axes]
+    total = ScoreSums(
+        e=np.zeros((n_out, n_cells)),
+        ex=np.zeros((n_out, n_cells, n_controls)),
+        see=np.zeros(n_out),
+        pair_ee=np.zeros((n_out, n_cells)),
+        pair_ex=np.zeros((n_out, n_cells, n_controls)),
+        pair_xx=np.zeros((n_out, n_controls, n_controls)),
+        crossing=tuple(np.zeros((n_out, count, n_tags)) for count in clusters),
+    )
+    for batch in log.batches():
+        block = block_of(log, batch, design, outcomes)
+        group = design.cell_group[block.cell]
+        e = residuals(block, part, solved, group)
+        x = block.x - part.group_x[group]
+        for k in range(n_out):
+            we = block.w * e[:, k]
+            total.see[k] += we @ e[:, k]
+            total.e[k] += np.bincount(block.cell, weights=we, minlength=n_cells)
+            total.ex[k] += sum_matrix(block.cell, we, n_cells) @ x
+            _add_pairs(total, k, block, we, x - part.cell_x[block.cell])
+            for at, axis in enumerate(axes):
+                code = block.clusters[:, axis] % clusters[at]
+                total.crossing[at][k] += _cluster_scores(code, clusters[at], block, we, x, part)
+    return total
+
+
+def _add_pairs(total: ScoreSums, k: int, block: Block, we: Floats, x: Floats) -> None:
+    """Add squares over (user, cell) pairs; pairs that return in a later batch count anew."""
+    n_cells = total.e.shape[1]
+    keys = block.user.astype(np.int64) * n_cells + block.cell
+    _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
+    cell = block.cell[first]
+    pair_e = np.bincount(pair, weights=we)
+    pair_x = sum_matrix(pair.astype(np.int32), we, first.size) @ x
+    total.pair_ee[k] += np.bincount(cell, weights=pair_e**2, minlength=n_cells)
+    total.pair_ex[k] += sum_matrix(cell, pair_e, n_cells) @ pair_x
+    total.pair_xx[k] += pair_x.T @ pair_x
+
+
+def _cluster_scores(
+    code: Codes, n_clusters: int, block: Block, we: Floats, x: Floats, part: Partialled
+) -> Floats:
+    """(G, T) sums of the partialled tags times residuals, by cluster."""
+    shape = (n_clusters, part.cell_tags.shape[0])
+    by_cell = sparse.csr_array((we, (code, block.cell)), shape=shape)
+    by_row = sum_matrix(code, we, n_clusters)
+    return np.asarray(by_cell @ part.cell_tags - (by_row @ x) @ part.projection)

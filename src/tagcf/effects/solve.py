@@ -1,0 +1,151 @@
+"""Frisch–Waugh–Lovell on cell sums: absorb groups, partial out controls, solve for all tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+from scipy.linalg import lapack
+
+from tagcf.effects.cells import CellSums
+from tagcf.types import Codes, Floats, Mask
+
+ALIAS_TOLERANCE = 1e-7  # share of a tag's variance left over by tags before it in the pivoting
+
+
+@dataclass(frozen=True, slots=True)
+class Partialled:
+    """Tags and outcomes after groups and controls are taken out. T tags, K outcomes."""
+
+    cell_tags: Floats  # (C, T) tags of each cell minus their group mean
+    cell_x: Floats  # (C, P) mean controls of each cell minus their group mean
+    group_x: Floats  # (G, P) group means
+    group_y: Floats  # (G, K)
+    group_weight: Floats  # (G,)
+    projection: Floats  # (P, T) tags on controls
+    gram: Floats  # (T, T) partialled tags
+    cross: Floats  # (T, K) partialled tags with outcomes
+    xx_inverse: Floats  # (P, P) pseudo-inverse of the absorbed controls' Gram
+    xy: Floats  # (P, K)
+    xd: Floats  # (P, T)
+    variance: Floats  # (T,) weighted sum of squares of each tag about its overall mean
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Joint coefficients of the tags that can be told apart."""
+
+    kept: Mask  # (T,) False: aliased with kept tags, or without variation
+    coef: Floats  # (T, K); 0 where not kept
+    inverse: Floats  # (T, T) inverse Gram of the kept tags, 0 elsewhere
+    control_coef: Floats  # (P, K)
+    unique_share: Floats  # (T,) share of a tag's variance that nothing else explains
+    aliases: tuple[tuple[int, int], ...]  # (aliased tag, a tag that it is aliased with)
+
+
+def partial_out(sums: CellSums, tags: Floats, cell_group: Codes, n_groups: int) -> Partialled:
+    """Absorb group means and controls.
+
+    Parameters
+    ----------
+    sums
+        Sums per cell.
+    tags
+        (C, T) what each cell's item carries.
+    cell_group
+        (C,) fixed-effect group of each cell.
+    """
+    weight = sums.weight
+    group_weight = np.bincount(cell_group, weights=weight, minlength=n_groups)
+    safe = np.where(group_weight > 0, group_weight, 1.0)[:, None]
+    group_d = _by_group(tags * weight[:, None], cell_group, n_groups) / safe
+    group_x = _by_group(sums.x, cell_group, n_groups) / safe
+    group_y = _by_group(sums.y, cell_group, n_groups) / safe
+
+    d = tags - group_d[cell_group]
+    mean_x = sums.x / np.where(weight > 0, weight, 1.0)[:, None]
+    cell_x = np.where(weight[:, None] > 0, mean_x - group_x[cell_group], 0.0)
+    dd = (d * weight[:, None]).T @ d
+    dy = d.T @ sums.y
+    xd = sums.x.T @ d
+    xx = sums.xx - (group_x * group_weight[:, None]).T @ group_x
+    xy = sums.xy - (group_x * group_weight[:, None]).T @ group_y
+    xx_inverse = _pseudo_inverse(xx)
+    projection = xx_inverse @ xd
+    total = weight.sum()
+    mean_d = (weight @ tags) / max(total, 1e-300)
+    return Partialled(
+        cell_tags=d,
+        cell_x=cell_x,
+        group_x=group_x,
+        group_y=group_y,
+        group_weight=group_weight,
+        projection=projection,
+        gram=dd - xd.T @ projection,
+        cross=dy - projection.T @ xy,
+        xx_inverse=xx_inverse,
+        xy=xy,
+        xd=xd,
+        variance=weight @ (tags - mean_d) ** 2,
+    )
+
+
+def solve(part: Partialled, columns: Mask | None = None) -> Solution:
+    """Solve for all tags (or for `columns` only) at once; aliased tags are named, not guessed.
+
+    Aliasing is found by Cholesky with pivoting (Higham 2002, section 10.3).
+    """
+    n_tags = part.gram.shape[0]
+    wanted = np.ones(n_tags, dtype=bool) if columns is None else columns
+    scale = np.sqrt(np.where(part.variance > 0, part.variance, 1.0))
+    varies = wanted & (np.diag(part.gram) > ALIAS_TOLERANCE * scale**2)
+    kept, aliases = _pivot(part.gram / np.outer(scale, scale), varies)
+    inverse = np.zeros_like(part.gram)
+    at = np.flatnonzero(kept)
+    if at.size:
+        inverse[np.ix_(at, at)] = linalg.inv(part.gram[np.ix_(at, at)])
+    coef = inverse @ part.cross
+    unique = np.zeros(n_tags)
+    unique[at] = 1.0 / (np.diag(inverse)[at] * scale[at] ** 2)
+    return Solution(
+        kept=kept,
+        coef=coef,
+        inverse=inverse,
+        control_coef=part.xx_inverse @ (part.xy - part.xd @ coef),
+        unique_share=unique,
+        aliases=aliases,
+    )
+
+
+def _pivot(gram: Floats, varies: Mask) -> tuple[Mask, tuple[tuple[int, int], ...]]:
+    """Keep the tags that pivoted Cholesky reaches; name partners of the rest."""
+    kept = np.zeros(gram.shape[0], dtype=bool)
+    at = np.flatnonzero(varies)
+    if not at.size:
+        return kept, ()
+    block = gram[np.ix_(at, at)]
+    _, pivots, rank, _ = lapack.dpstrf(np.asfortranarray(block), tol=ALIAS_TOLERANCE)
+    order = pivots[:rank] - 1
+    kept[at[order]] = True
+    lost = np.setdiff1d(np.arange(at.size), order)
+    if not lost.size:
+        return kept, ()
+    on_kept = linalg.lstsq(block[np.ix_(order, order)], block[np.ix_(order, lost)])[0]
+    pairs = [(int(at[lost[b]]), int(at[order[a]])) for a, b in np.argwhere(np.abs(on_kept) > 0.05)]
+    return kept, tuple(pairs)
+
+
+def _by_group(values: Floats, group: Codes, n_groups: int) -> Floats:
+    total = np.zeros((n_groups, values.shape[1]))
+    np.add.at(total, group, values)
+    return total
+
+
+def _pseudo_inverse(gram: Floats) -> Floats:
+    """Pseudo-inverse after scaling to unit diagonal, so that units of the controls don't matter."""
+    scale = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
+    if not gram.size:
+        return gram
+    inverse = linalg.pinvh(gram / np.outer(scale, scale), rtol=1e-10)
+    return np.asarray(inverse / np.outer(scale, scale))

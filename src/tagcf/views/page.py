@@ -1,0 +1,72 @@
+"""The report as one HTML file: both languages, no network."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from functools import partial
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tagcf.text import Language, choose_language, say
+from tagcf.views.draw_plane import draw_plane
+from tagcf.views.draw_rows import NARROW, WIDE, draw_rows
+from tagcf.views.facts import ReportFacts
+from tagcf.views.picture import Key, RowChart
+from tagcf.views.report import report_view
+from tagcf.views.svg import element, line, marker
+
+
+def render_report(facts: ReportFacts, first: Language) -> str:
+    """Return the HTML of the report; `first` is the language that it opens in."""
+    order: list[Language] = ["en", "zh"] if first == "en" else ["zh", "en"]
+    pages = [(language, _in_language(language, facts)) for language in order]
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        first=first,
+        title=facts.title,
+        pages=pages,
+    )
+
+
+def _in_language(language: Language, facts: ReportFacts) -> Markup:
+    """Build and render one language in a context of its own."""
+    return copy_context().run(partial(_one_page, language, facts))
+
+
+def _one_page(language: Language, facts: ReportFacts) -> Markup:
+    choose_language(language)
+    body = _environment().get_template("page.html.j2").render(report=report_view(facts))
+    return Markup(body)  # noqa: S704 - rendered by a template with autoescape
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tagcf.views"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "say": say,
+        "draw_rows": draw_both,
+        "draw_plane": draw_plane,
+        "draw_key": draw_key,
+    }
+    return environment
+
+
+def draw_both(chart: RowChart) -> Markup:
+    """Draw a chart for wide pages and for phones; the style sheet shows one of them."""
+    return draw_rows(chart, WIDE) + draw_rows(chart, NARROW)
+
+
+def draw_key(key: Key) -> Markup:
+    """Draw the sample of a legend entry."""
+    if key.shape in ("interval", "promise", "gap", "bar"):
+        sample = line(1, 8, 21, 8, f"{key.shape} {key.tone}")
+    else:
+        sample = marker(key.shape, 11, 8, key.tone)
+    body = element("svg", sample, viewBox="0 0 22 16", class_="key", aria_hidden="true")
+    return Markup(body)  # noqa: S704 - `element` escapes attributes, and there is no text
