@@ -6,6 +6,7 @@
     ├── SettingsError       tagcf.toml or a TAGCF_* variable is wrong
     ├── DataError           an input file cannot be used: missing, broken, wrong columns
     ├── UnknownNameError    a tag, outcome, item, user … that does not exist
+    ├── QuestionError       a question that contradicts itself
     ├── EstimationError     the question cannot be put to this data at all
     ├── MissingExtraError   an optional dependency is not installed
     └── OutputError         an output of an earlier verb is missing, stale or unreadable
@@ -53,6 +54,12 @@ class DataError(TagCFError):
 
 class UnknownNameError(TagCFError):
     """A name that does not exist was asked for."""
+
+    exit_code = 2
+
+
+class QuestionError(TagCFError):
+    """A question contradicts itself, such as one that takes off and puts on the same tag."""
 
     exit_code = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from tagcf.data.attributes import first_of_each
@@ -101,7 +102,8 @@ def _checked_tags(batch: RawBatch, ledger: Ledger) -> pl.DataFrame:
             "confidence": _share(frame, place, "confidence", ledger),
         }
     ).with_columns(pl.col("source").fill_null("file"))
-    read = read.filter(~(no_item | no_tag) & read["strength"].is_not_nan())
+    sound = ~(no_item | no_tag) & ~np.isnan(read["strength"].to_numpy())
+    read = read.filter(sound & ~np.isnan(read["confidence"].to_numpy()))
     strongest = read.sort("strength", descending=True, maintain_order=True)
     once = strongest.unique(["item_id", "tag"], keep="first", maintain_order=True)
     repeats = read.height - once.height

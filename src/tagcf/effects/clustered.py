@@ -31,6 +31,7 @@ class Errors:
     df: Floats  # (K, T) degrees of freedom of a t
     effective: Floats  # (K, T) effective clusters along the axis that nests the tags
     largest_leverage: Floats  # (T,) largest share of one cluster in a coefficient's weights
+    moves: tuple[Floats, ...]  # per axis: (K, G, T) what each cluster adds; squares sum to variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +65,23 @@ def clustered_errors(
     n_out = solved.coef.shape[1]
     cell_scores = np.stack([_cell_scores(part, scores, k) for k in range(n_out)])  # (K, C, T)
     leave_out = kind == "CR3"
-    meats: list[Floats] = []  # covariances, (K, T, T), one per axis
+    every: list[Floats] = []  # (K, G, T) per axis
     for cluster in nested:
         moves = _moves(
             sums, part, solved, scores, hat, influence, cell_scores, cluster, cell_group, leave_out
         )
         count = moves.shape[1]
-        factor = (count - 1) / count if leave_out and count > 1 else 1.0
-        meats.append(factor * np.einsum("kgs,kgt->kst", moves, moves))
+        every.append(moves * np.sqrt((count - 1) / count if leave_out and count > 1 else 1.0))
     for crossing in scores.crossing:
-        moves = crossing @ solved.inverse
         used = int((np.abs(crossing).sum(axis=(0, 2)) > 0).sum())
         factor = used / (used - 1) if leave_out and used > 1 else 1.0
-        meats.append(factor * np.einsum("kgs,kgt->kst", moves, moves))
+        every.append(crossing @ solved.inverse * np.sqrt(factor))
+    meats = [np.matmul(moves.transpose(0, 2, 1), moves) for moves in every]
     cov = _combine(meats, solved, scores, part, hat, floor=leave_out)
     spread = _spread(sums, scores, cell_group)
     axis = nested[0] if nested else np.arange(len(sums.weight), dtype=np.int32)
     effective, largest = _effective(sums, influence, spread, axis)
-    return Errors(cov, np.maximum(effective - 1.0, 1.0), effective, largest)
+    return Errors(cov, np.maximum(effective - 1.0, 1.0), effective, largest, tuple(every))
 
 
 def _cell_scores(part: Partialled, scores: ScoreSums, k: int) -> Floats:

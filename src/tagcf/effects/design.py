@@ -7,11 +7,14 @@ Tags do not vary within a cell, so cells are all that the tags' part of a regres
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from tagcf.effects.basis import Basis, make_basis
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Rung
+
+Exposure = Literal["any", "random", "chosen"]  # chosen: by the recommender, not at random
 
 SAMPLE_ROWS = 50_000  # rows that spline knots and category levels are chosen from
 
@@ -20,15 +23,15 @@ SAMPLE_ROWS = 50_000  # rows that spline knots and category levels are chosen fr
 class Rows:
     """Which rows of the log a fit uses."""
 
-    randomized_only: bool = False
+    exposure: Exposure = "any"
     # Levels that the row must have, (segment position, code) each.
     segment: tuple[tuple[int, int], ...] = ()
 
     def mask(self, batch: EventBatch) -> Mask:
         """(n,) rows of a batch that are used."""
         keep = np.ones(batch.n_rows, dtype=bool)
-        if self.randomized_only and batch.randomized is not None:
-            keep &= batch.randomized
+        if self.exposure != "any" and batch.randomized is not None:
+            keep &= batch.randomized == (self.exposure == "random")
         for position, code in self.segment:
             keep &= batch.segments[:, position] == code
         return keep
@@ -108,7 +111,7 @@ def survey(log: EventLog, absorbs: str | None) -> Survey:
 
 
 def make_design(
-    log: EventLog, seen: Survey, *, absorbs: str | None, knots: int, randomized_only: bool
+    log: EventLog, seen: Survey, *, absorbs: str | None, knots: int, exposure: Exposure
 ) -> Design:
     """Put the plan of a regression together."""
     cell_item = (seen.cell_keys % max(len(log.items), 1)).astype(np.int32)
@@ -117,7 +120,7 @@ def make_design(
     n_groups = 1 + {"stratum": log.n_strata, "author": log.n_authors}.get(absorbs or "", 0)
     positions = tuple(range(len(log.covariates)))
     design = Design(
-        rows=Rows(randomized_only=randomized_only),
+        rows=Rows(exposure=exposure),
         basis=make_basis(log.covariates, seen.sample, knots, positions),
         cell_item=cell_item,
         cell_group=cell_group,
@@ -126,7 +129,7 @@ def make_design(
         absorbs=absorbs,
         nested_axes=(),
         cell_clusters=(),
-        rung=_rung(absorbs, randomized_only),
+        rung=_rung(absorbs, exposure),
     )
     low, high = _cluster_range(log, design)
     return replace(
@@ -144,7 +147,7 @@ def absorbed_group(log: EventLog, author_effects: bool) -> str | None:
 
 
 def random_rows_suffice(log: EventLog, seen: Survey, items_per_tag: Floats, min_items: int) -> bool:
-    """Random rows are used alone if they reach the items that most estimable tags need.
+    """Whether random rows reach the items that most estimable tags need.
 
     Parameters
     ----------
@@ -159,12 +162,12 @@ def random_rows_suffice(log: EventLog, seen: Survey, items_per_tag: Floats, min_
     return bool((items_per_tag[1] >= min_items)[estimable].mean() >= 0.5)
 
 
-def _rung(absorbs: str | None, randomized_only: bool) -> Rung:
+def _rung(absorbs: str | None, exposure: Exposure) -> Rung:
     if absorbs == "stratum":
         return "within-stratum"
     if absorbs == "author":
         return "within-author"
-    return "randomised exposure" if randomized_only else "observational"
+    return "randomised exposure" if exposure == "random" else "observational"
 
 
 def _keys(log: EventLog, batch: EventBatch, absorbs: str | None) -> np.ndarray:

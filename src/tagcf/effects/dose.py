@@ -17,7 +17,7 @@ from scipy import linalg, sparse
 
 from tagcf.effects.basis import Basis, expand, make_basis
 from tagcf.effects.design import Survey
-from tagcf.effects.solve import ALIAS_TOLERANCE
+from tagcf.effects.solve import tell_apart
 from tagcf.types import EventLog, Floats, Mask, Outcome
 
 DAY = 86_400.0
@@ -43,6 +43,7 @@ class DoseFit:
     df: Floats  # (T,)
     effective: Floats  # (T,) effective items
     kept: Mask  # (T,)
+    aliases: tuple[tuple[int, int], ...]
     unique_share: Floats  # (T,)
     items: Floats  # (T,) items that carry the tag, among those shown at random
     baseline: float
@@ -136,11 +137,11 @@ def fit_dose(log: EventLog, carried: Floats, periods: Periods, columns: Mask | N
     gram = dose.T @ dose
     total = shown @ (carried - shown @ carried / max(shown.sum(), 1.0)) ** 2
     wanted = np.ones(len(gram), dtype=bool) if columns is None else columns
-    kept = wanted & (np.diag(gram) > ALIAS_TOLERANCE * np.maximum(total, 1.0))
+    kept, aliases = tell_apart(gram, total, wanted)
     at = np.flatnonzero(kept)
     inverse = np.zeros_like(gram)
     if at.size:
-        inverse[np.ix_(at, at)] = linalg.pinvh(gram[np.ix_(at, at)], rtol=1e-10)
+        inverse[np.ix_(at, at)] = linalg.inv(gram[np.ix_(at, at)])
     coef = inverse @ (dose.T @ y)
     e = y - dose @ coef
     unique = np.zeros(len(gram))
@@ -152,6 +153,7 @@ def fit_dose(log: EventLog, carried: Floats, periods: Periods, columns: Mask | N
         df=np.maximum(effective - 1.0, 1.0),
         effective=effective,
         kept=kept,
+        aliases=aliases,
         unique_share=unique,
         items=carried[shown > 0].sum(axis=0),
         baseline=float(periods.returned.mean()) if periods.returned.size else float("nan"),

@@ -315,5 +315,5 @@ def _facts(design: Design, rows: _Rows, one: _One) -> dict[str, float | int | st
         "max_smd_after": round(worst, 4),
         "df": round(one.df, 1),
         "thinned": rows.thinned,
-        "rows": "random" if design.rows.randomized_only else "all",
+        "rows": design.rows.exposure,
     }

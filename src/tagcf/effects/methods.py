@@ -26,13 +26,15 @@ class Joint:
     author_effects
         Absorb the author's mean where the settings name an author (and no stratum).
     rows
-        ``"auto"``: only rows of random exposure where these can carry the answer; ``"all"``.
+        ``"auto"``: where rows of random exposure can carry the answer, these, fused with the
+        recommender's own rows as far as those prove unbiased (`tagcf.effects.fuse`), else all
+        rows; ``"random"``: the random rows alone where they can; ``"all"``: all rows alike.
     """
 
     knots: int = 5
     errors: Literal["CR3", "CR1"] = "CR3"
     author_effects: bool = True
-    rows: Literal["auto", "all"] = "auto"
+    rows: Literal["auto", "random", "all"] = "auto"
 
     name: ClassVar[Method] = "joint"
     estimand: ClassVar[Estimand] = "direct"
@@ -63,7 +65,7 @@ class Matching:
     bins: int = 5
     knots: int = 5
     author_effects: bool = True
-    rows: Literal["auto", "all"] = "auto"
+    rows: Literal["auto", "random", "all"] = "auto"
     max_rows: int = 2_000_000
 
     name: ClassVar[Method] = "matching"

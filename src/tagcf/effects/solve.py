@@ -92,15 +92,11 @@ def partial_out(sums: CellSums, tags: Floats, cell_group: Codes, n_groups: int) 
 
 
 def solve(part: Partialled, columns: Mask | None = None) -> Solution:
-    """Solve for all tags (or for `columns` only) at once; aliased tags are named, not guessed.
-
-    Aliasing is found by Cholesky with pivoting (Higham 2002, section 10.3).
-    """
+    """Solve for all tags (or for `columns` only) at once; aliased tags are named, not guessed."""
     n_tags = part.gram.shape[0]
     wanted = np.ones(n_tags, dtype=bool) if columns is None else columns
     scale = np.sqrt(np.where(part.variance > 0, part.variance, 1.0))
-    varies = wanted & (np.diag(part.gram) > ALIAS_TOLERANCE * scale**2)
-    kept, aliases = _pivot(part.gram / np.outer(scale, scale), varies)
+    kept, aliases = tell_apart(part.gram, part.variance, wanted)
     inverse = np.zeros_like(part.gram)
     at = np.flatnonzero(kept)
     if at.size:
@@ -118,13 +114,20 @@ def solve(part: Partialled, columns: Mask | None = None) -> Solution:
     )
 
 
-def _pivot(gram: Floats, varies: Mask) -> tuple[Mask, tuple[tuple[int, int], ...]]:
-    """Keep the tags that pivoted Cholesky reaches; name partners of the rest."""
+def tell_apart(
+    gram: Floats, variance: Floats, wanted: Mask
+) -> tuple[Mask, tuple[tuple[int, int], ...]]:
+    """Find tags that no combination of others reproduces, and name partners of the rest.
+
+    Cholesky with pivoting (Higham 2002, section 10.3) on the Gram scaled by each tag's variance.
+    """
+    scale = np.sqrt(np.where(variance > 0, variance, 1.0))
+    scaled = gram / np.outer(scale, scale)
+    at = np.flatnonzero(wanted & (np.diag(scaled) > ALIAS_TOLERANCE))
     kept = np.zeros(gram.shape[0], dtype=bool)
-    at = np.flatnonzero(varies)
     if not at.size:
         return kept, ()
-    block = gram[np.ix_(at, at)]
+    block = scaled[np.ix_(at, at)]
     _, pivots, rank, _ = lapack.dpstrf(np.asfortranarray(block), tol=ALIAS_TOLERANCE)
     order = pivots[:rank] - 1
     kept[at[order]] = True
@@ -132,8 +135,8 @@ def _pivot(gram: Floats, varies: Mask) -> tuple[Mask, tuple[tuple[int, int], ...
     if not lost.size:
         return kept, ()
     on_kept = linalg.lstsq(block[np.ix_(order, order)], block[np.ix_(order, lost)])[0]
-    pairs = [(int(at[lost[b]]), int(at[order[a]])) for a, b in np.argwhere(np.abs(on_kept) > 0.05)]
-    return kept, tuple(pairs)
+    pairs = np.argwhere(np.abs(on_kept) > 0.05)
+    return kept, tuple((int(at[lost[b]]), int(at[order[a]])) for a, b in pairs)
 
 
 def _by_group(values: Floats, group: Codes, n_groups: int) -> Floats:

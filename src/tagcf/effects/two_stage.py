@@ -38,7 +38,7 @@ def two_stage_effects(
     wanted = {name for instrument in log.instruments for name in instrument.tags}
     endogenous = np.array([bool({tag.slug, tag.zh, tag.en} & wanted) for tag in tags])
     seen = survey(log, None)
-    design = make_design(log, seen, absorbs=None, knots=using.knots, randomized_only=False)
+    design = make_design(log, seen, absorbs=None, knots=using.knots, exposure="any")
     items = (seen.item_rows > 0) @ carried
     n_levels = sum(len(instrument.levels) - 1 for instrument in log.instruments)
     if n_levels < endogenous.sum() or not endogenous.any():

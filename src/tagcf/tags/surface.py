@@ -72,7 +72,7 @@ def surface_rules() -> tuple[SurfaceRule, ...]:
     return tuple(
         SurfaceRule(
             tag=Tag(f"surface-{slug}", entry["zh"], entry["en"], FACET),
-            carried_by=_expression(slug, entry.get("pattern", "").replace("{names}", names)),
+            carried_by=_expression(slug, entry, names),
             means=entry["means"],
             carries=tuple(entry["carries"]),
             lacks=tuple(entry["lacks"]),
@@ -86,12 +86,15 @@ def surface_tags() -> tuple[Tag, ...]:
     return tuple(rule.tag for rule in surface_rules())
 
 
-def _expression(slug: str, pattern: str) -> pl.Expr:
+def _expression(slug: str, entry: dict[str, Any], names: str) -> pl.Expr:
     if slug == "short-headline":
         return (length_in_words() < SHORT) & (length_in_words() > 0)
     if slug == "long-headline":
         return length_in_words() > LONG
-    return pl.col("text").str.contains(pattern)
+    text = pl.col("text")
+    if "without" in entry:
+        text = text.str.replace_all(entry["without"], "")
+    return text.str.contains(entry["pattern"].replace("{names}", names))
 
 
 def length_in_words() -> pl.Expr:

@@ -9,7 +9,7 @@ from tagcf.text import say
 from tagcf.types import Effect
 from tagcf.views.facts import OutcomeFacts
 from tagcf.views.forest import axis_title, number_with_interval
-from tagcf.views.labels import SHAPES, TONES, effect_name, method_label
+from tagcf.views.labels import effect_name, method_label
 from tagcf.views.numbers import count
 from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table, domain_around
 
@@ -106,8 +106,6 @@ def _chart(outcome: OutcomeFacts, shown: list[_Pair], sentence: str) -> RowChart
 
 def _row(pair: _Pair, outcome: OutcomeFacts) -> Row:
     effect, name = pair.adjusted, effect_name(pair.adjusted)
-    tone = TONES[effect.verdict]
-    shape = "circle" if tone == "unclear" else SHAPES[tone]
     spans = [Span(pair.naive, pair.estimate, "gap", "naive")]
     if effect.ci_low is not None and effect.ci_high is not None:
         spans.append(Span(effect.ci_low, effect.ci_high, "interval", "adjusted"))
@@ -116,7 +114,7 @@ def _row(pair: _Pair, outcome: OutcomeFacts) -> Row:
         other=name.other,
         tone="adjusted",
         spans=tuple(spans),
-        marks=(Mark(pair.naive, "diamond", "naive"), Mark(pair.estimate, shape, "adjusted")),
+        marks=(Mark(pair.naive, "diamond", "naive"), Mark(pair.estimate, "circle", "adjusted")),
         texts=(outcome.scale.bare(pair.naive), number_with_interval(effect, outcome.scale)),
     )
 

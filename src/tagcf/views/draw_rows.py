@@ -8,13 +8,13 @@ from markupsafe import Markup
 
 from tagcf.views.picture import Row, RowChart, Span
 from tagcf.views.svg import (
-    FONT,
     SMALL,
     Axis,
     element,
     fit_text,
     line,
     marker,
+    spans,
     text,
     text_width,
     tick_label,
@@ -24,6 +24,9 @@ from tagcf.views.svg import (
 HEAD = 26.0  # column heads
 FOOT = 44.0  # ticks and axis title
 GAP = 20.0  # between columns
+HEADING = 28.0  # height of a row that only names a group
+NAME_GAP = 8.0  # between the two names of a tag
+WIDEST_NAME = 250.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,80 +52,82 @@ class _Frame:
     names: float  # width of the names
     columns: tuple[float, ...]  # right edges of the columns
     axis: Axis
-    top: float
-    height: float
+    tops: tuple[float, ...]  # top of each row, and the bottom of the last
 
-    def centre(self, index: int) -> float:
-        """Vertical middle of a row's marks."""
-        y = self.top + index * self.layout.row
-        return y + (self.layout.row - 14.0 if self.layout.stacked else self.layout.row / 2)
+    def centre(self, at: int) -> float:
+        """Vertical middle of a row's marks: stacked rows have them below the name."""
+        if self.layout.stacked:
+            return self.tops[at] + 32.0
+        return (self.tops[at] + self.tops[at + 1]) / 2
 
 
 def draw_rows(chart: RowChart, layout: Layout) -> Markup:
     """Draw the chart in a layout, as an ``<svg>`` element."""
     frame = _frame(chart, layout)
-    parts = [_grid(chart, frame), _heads(chart, frame)]
-    parts += [_row(row, index, chart, frame) for index, row in enumerate(chart.rows)]
+    parts = [_axis(chart, frame), _heads(chart, frame)]
+    parts += [_row(row, at, chart, frame) for at, row in enumerate(chart.rows)]
     body = element(
         "svg",
         *parts,
-        viewBox=f"0 0 {layout.width:g} {frame.height:g}",
+        viewBox=f"0 0 {layout.width:g} {frame.tops[-1] + FOOT:g}",
         class_=f"chart {layout.name}",
         role="img",
         aria_label=chart.description,
     )
-    return Markup(body)  # noqa: S704 - every text inside was escaped by `svg.text` or `element`
+    return Markup(body)  # noqa: S704 - every text inside was escaped by `text`, `spans`, `element`
 
 
 def _frame(chart: RowChart, layout: Layout) -> _Frame:
-    height = HEAD + layout.row * len(chart.rows) + FOOT
+    tops = [HEAD]
+    for row in chart.rows:
+        tops.append(tops[-1] + (HEADING if row.heading else layout.row))
     low, high = chart.domain
     if layout.stacked:
-        axis = Axis(low, high, 8.0, layout.width - 8.0)
-        return _Frame(layout, layout.width, (), axis, HEAD, height)
-    widths = [
-        max([text_width(head, SMALL), *(text_width(row.texts[k]) for row in chart.rows if row.texts)])
-        if not _headings_only(chart)
-        else 0.0
-        for k, head in enumerate(chart.columns)
-    ]
-    names = min(max(_name_width(row) for row in chart.rows), 250.0)
+        return _Frame(
+            layout, layout.width, (), Axis(low, high, 8.0, layout.width - 8.0), tuple(tops)
+        )
     rights, right = [], layout.width
-    for width in reversed(widths):
+    for column, head in reversed(list(enumerate(chart.columns))):
         rights.append(right)
-        right -= width + GAP
+        texts = [row.texts[column] for row in chart.rows if row.texts]
+        right -= max([text_width(head, SMALL), *map(text_width, texts)]) + GAP
+    names = min(max(map(_name_width, chart.rows)), WIDEST_NAME)
     axis = Axis(low, high, names + GAP, right - 4.0)
-    return _Frame(layout, names, tuple(reversed(rights)), axis, HEAD, height)
-
-
-def _headings_only(chart: RowChart) -> bool:
-    return all(row.heading for row in chart.rows)
+    return _Frame(layout, names, tuple(reversed(rights)), axis, tuple(tops))
 
 
 def _name_width(row: Row) -> float:
-    other = text_width(row.other, SMALL) + 8 if row.other else 0.0
+    other = text_width(row.other, SMALL) + NAME_GAP if row.other else 0.0
     return text_width(row.name) + other
 
 
-def _grid(chart: RowChart, frame: _Frame) -> str:
-    axis, bottom = frame.axis, frame.height - FOOT
-    found = ticks(axis.low, axis.high, frame.layout.most_ticks)
-    step = found[1] - found[0] if len(found) > 1 else abs(found[0]) if found else 1.0
-    parts = []
+def _ticks(chart: RowChart, frame: _Frame) -> tuple[list[float], float]:
+    """Ticks and their step."""
+    found = ticks(frame.axis.low, frame.axis.high, frame.layout.most_ticks)
+    return found, found[1] - found[0] if len(found) > 1 else 1.0
+
+
+def _axis(chart: RowChart, frame: _Frame) -> str:
+    axis, bottom = frame.axis, frame.tops[-1]
+    found, step = _ticks(chart, frame)
+    parts = [] if frame.layout.stacked else [_grid(chart, frame, frame.tops[0], bottom)]
     for value in found:
-        x = axis.at(value)
-        parts.append(line(x, frame.top, x, bottom, "grid"))
-        label = tick_label(value, step or 1.0, chart.scale, as_change=chart.signed)
-        parts.append(text(label, x, bottom + 16, class_="tick", text_anchor="middle"))
-    if chart.zero is not None:
-        x = axis.at(chart.zero)
-        parts.append(line(x, frame.top, x, bottom, "zero"))
-    for guide in chart.guides:
-        x = axis.at(guide)
-        parts.append(line(x, frame.top - 4, x, bottom, "guide"))
+        label = tick_label(value, step, chart.scale, as_change=chart.signed)
+        parts.append(text(label, axis.at(value), bottom + 16, class_="tick", text_anchor="middle"))
     middle = (axis.start + axis.end) / 2
     title = fit_text(chart.axis, frame.layout.width - 8, SMALL)
     parts.append(text(title, middle, bottom + 36, class_="axis-title", text_anchor="middle"))
+    return "".join(parts)
+
+
+def _grid(chart: RowChart, frame: _Frame, top: float, bottom: float) -> str:
+    """Vertical lines between two heights; a stacked row has the reference lines only."""
+    at = frame.axis.at
+    found = [] if frame.layout.stacked else _ticks(chart, frame)[0]
+    parts = [line(at(value), top, at(value), bottom, "grid") for value in found]
+    if chart.zero is not None:
+        parts.append(line(at(chart.zero), top, at(chart.zero), bottom, "zero"))
+    parts += [line(at(guide), top, at(guide), bottom, "guide") for guide in chart.guides]
     return "".join(parts)
 
 
@@ -136,11 +141,11 @@ def _heads(chart: RowChart, frame: _Frame) -> str:
     )
 
 
-def _row(row: Row, index: int, chart: RowChart, frame: _Frame) -> str:
-    y = frame.centre(index)
-    top = frame.top + index * frame.layout.row
-    parts = [line(0, top, frame.layout.width, top, "rule")]
-    parts.append(_label(row, chart, frame, top, y))
+def _row(row: Row, at: int, chart: RowChart, frame: _Frame) -> str:
+    y, top = frame.centre(at), frame.tops[at]
+    parts = [line(0, top, frame.layout.width, top, "rule"), _label(row, chart, frame, top, y)]
+    if frame.layout.stacked and not row.heading:
+        parts.append(_grid(chart, frame, y - 9, y + 9))
     parts += [_span(span, frame.axis, y) for span in row.spans]
     parts += [marker(mark.shape, frame.axis.at(mark.at), y, mark.tone) for mark in row.marks]
     return element("g", *parts, class_=f"row {row.tone}")
@@ -150,40 +155,36 @@ def _label(row: Row, chart: RowChart, frame: _Frame, top: float, y: float) -> st
     stacked = frame.layout.stacked
     baseline = top + 17 if stacked else y + 4.5
     number = row.texts[chart.main_column] if row.texts else ""
-    room = frame.names - (text_width(number) + 12 if stacked else 0)
+    room = frame.names - (text_width(number) + 10 if stacked and number else 0)
     name = fit_text(row.name, room)
-    parts = [text(name, 0, baseline, class_="name strong" if row.heading else "name")]
-    used = text_width(name) + 8
-    if row.other and used + text_width(row.other, SMALL) <= room + 2:
-        parts.append(text(row.other, used, baseline, class_="other"))
+    fits = text_width(name) + NAME_GAP + text_width(row.other, SMALL) <= room
+    kind = "name strong" if row.heading else "name"
+    label = spans([(name, kind), (row.other if fits else "", "other")], 0, baseline, NAME_GAP)
     if stacked:
-        width = frame.layout.width
-        parts.append(text(number, width, baseline, class_="number", text_anchor="end"))
+        numbers = [(number, frame.layout.width)]
     else:
-        parts += [
-            text(written, right, baseline, class_="number", text_anchor="end")
-            for written, right in zip(row.texts, frame.columns, strict=False)
-        ]
-    return "".join(parts)
+        numbers = list(zip(row.texts, frame.columns, strict=False))
+    return label + "".join(
+        text(written, right, baseline, class_="number", text_anchor="end")
+        for written, right in numbers
+    )
 
 
 def _span(span: Span, axis: Axis, y: float) -> str:
     low, high = sorted((span.low, span.high))
     x1, x2 = axis.at(low), axis.at(high)
     if span.stroke == "bar":
-        return element(
-            "rect", x=x1, y=y - 7, width=max(x2 - x1, 1.5), height=14.0, class_=f"bar {span.tone}"
-        )
+        width = max(x2 - x1, 1.5)
+        return element("rect", x=x1, y=y - 7, width=width, height=14.0, class_=f"bar {span.tone}")
     drawn = line(x1, y, x2, y, f"{span.stroke} {span.tone}")
-    if span.stroke != "interval":
-        return drawn
-    if low < axis.low:
-        drawn += element("path", d=f"M{x1 + 6:.1f} {y - 4:.1f}L{x1:.1f} {y:.1f}L{x1 + 6:.1f} "
-                         f"{y + 4:.1f}", class_=f"arrow {span.tone}")
-    if high > axis.high:
-        drawn += element("path", d=f"M{x2 - 6:.1f} {y - 4:.1f}L{x2:.1f} {y:.1f}L{x2 - 6:.1f} "
-                         f"{y + 4:.1f}", class_=f"arrow {span.tone}")
+    if span.stroke == "interval" and low < axis.low:
+        drawn += _arrow(x1, y, 6.0, span)
+    if span.stroke == "interval" and high > axis.high:
+        drawn += _arrow(x2, y, -6.0, span)
     return drawn
 
 
-__all__ = ["FONT", "NARROW", "WIDE", "Layout", "draw_rows"]
+def _arrow(x: float, y: float, back: float, span: Span) -> str:
+    """Arrow head where an interval goes on beyond the axis."""
+    path = f"M{x + back:.1f} {y - 4:.1f}L{x:.1f} {y:.1f}L{x + back:.1f} {y + 4:.1f}"
+    return element("path", d=path, class_=f"arrow {span.tone}")

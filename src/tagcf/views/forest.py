@@ -121,7 +121,7 @@ def verdict_legend(tones: set[Tone]) -> tuple[Key, ...]:
     texts: dict[Tone, str] = {TONES[v]: verdict_label(v) for v in TONES}
     keys = [Key(SHAPES[tone], tone, text) for tone, text in texts.items() if tone in tones]
     if tones & {"raises", "lowers"}:
-        keys.append(Key("promise", "raises", say("report.legend_promise")))
+        keys.append(Key(None, "raises", say("report.legend_promise"), stroke="promise"))
     return tuple(keys)
 
 

@@ -52,20 +52,24 @@ def method_view(facts: ReportFacts, outcomes: tuple[OutcomeFacts, ...]) -> Metho
 
 
 def _terms(facts: ReportFacts, outcomes: tuple[OutcomeFacts, ...]) -> list[Term]:
-    terms: list[Term] = []
-    for method in dict.fromkeys(o.method for o in outcomes if o.method):
-        terms.append(
-            Term(say("report.estimator"), f"{method_label(method)} — {method_meaning(method)}")
-        )
+    terms = [
+        Term(say("report.estimator"), f"{method_label(method)} — {method_meaning(method)}")
+        for method in dict.fromkeys(o.method for o in outcomes if o.method)
+    ]
     estimands = dict.fromkeys(effect.estimand for o in outcomes for effect in o.main)
     if estimands:
         text = say("report.space").join(estimand_meaning(estimand) for estimand in estimands)
         terms.append(Term(say("report.estimand"), text))
-    for rung in dict.fromkeys(o.rung for o in outcomes if o.rung):
-        terms.append(Term(say("report.rung"), f"{rung_label(rung)} — {rung_meaning(rung)}"))
+    terms += [
+        Term(say("report.rung"), f"{rung_label(rung)} — {rung_meaning(rung)}")
+        for rung in dict.fromkeys(o.rung for o in outcomes if o.rung)
+    ]
     if facts.clusters:
         terms.append(
-            Term(say("report.clusters"), say("report.clusters_text", names=join(list(facts.clusters))))
+            Term(
+                say("report.clusters"),
+                say("report.clusters_text", names=join(list(facts.clusters))),
+            )
         )
     effective = [e.effective_items for o in outcomes for e in o.main if e.effective_items > 0]
     if effective:
@@ -143,7 +147,7 @@ def _bad_rows(read: ReadReport) -> Table:
                 say(bad.kind) if bad.kind in catalogue() else bad.kind,
                 bad.where,
                 count(bad.count),
-                say(f"report.action_{bad.action}"),
+                say(f"action.{bad.action}"),
             )
             for bad in read.bad
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import copy_context
 from functools import partial
 
@@ -15,6 +16,9 @@ from tagcf.views.facts import ReportFacts
 from tagcf.views.picture import Key, RowChart
 from tagcf.views.report import report_view
 from tagcf.views.svg import element, line, marker
+
+# A Chinese line may not end between a number and its measure word: "3 个".
+_HAN_AFTER_NUMBER = re.compile(r"\d [\u4e00-\u9fff]")
 
 
 def render_report(facts: ReportFacts, first: Language) -> str:
@@ -37,7 +41,11 @@ def _in_language(language: Language, facts: ReportFacts) -> Markup:
 def _one_page(language: Language, facts: ReportFacts) -> Markup:
     choose_language(language)
     body = _environment().get_template("page.html.j2").render(report=report_view(facts))
-    return Markup(body)  # noqa: S704 - rendered by a template with autoescape
+    return Markup(_HAN_AFTER_NUMBER.sub(_unbroken, body))  # noqa: S704 - autoescaped
+
+
+def _unbroken(found: re.Match[str]) -> str:
+    return found[0].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _environment() -> Environment:
@@ -64,9 +72,7 @@ def draw_both(chart: RowChart) -> Markup:
 
 def draw_key(key: Key) -> Markup:
     """Draw the sample of a legend entry."""
-    if key.shape in ("interval", "promise", "gap", "bar"):
-        sample = line(1, 8, 21, 8, f"{key.shape} {key.tone}")
-    else:
-        sample = marker(key.shape, 11, 8, key.tone)
+    sample = line(1, 8, 21, 8, f"{key.stroke} {key.tone}") if key.stroke else ""
+    sample += marker(key.shape, 11, 8, key.tone) if key.shape else ""
     body = element("svg", sample, viewBox="0 0 22 16", class_="key", aria_hidden="true")
     return Markup(body)  # noqa: S704 - `element` escapes attributes, and there is no text

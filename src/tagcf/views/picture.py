@@ -53,11 +53,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An entry of a legend."""
+    """An entry of a legend: a marker, or the stroke of a line."""
 
-    shape: Shape | Stroke
+    shape: Shape | None
     tone: Tone
     text: str
+    stroke: Stroke | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _chart(outcome: OutcomeFacts, groups: list[list[Effect]], sentence: str) -> 
     shown = [effect for group in groups for effect in group]
     for group in groups:
         name = effect_name(group[0])
-        rows.append(Row(name.name, name.other, "level", (), (), ("",), heading=True))
+        rows.append(Row(name.name, name.other, "level", (), (), (), heading=True))
         rows += [_row(effect, outcome) for effect in group]
     ends = [end for e in shown for end in (e.ci_low, e.ci_high) if end is not None]
     legend = verdict_legend({TONES[effect.verdict] for effect in shown})
@@ -84,13 +84,13 @@ def _chart(outcome: OutcomeFacts, groups: list[list[Effect]], sentence: str) -> 
         domain=domain_around([e.estimate or 0.0 for e in shown], ends),
         zero=0.0,
         guides=(),
-        legend=tuple(key for key in legend if key.shape != "promise"),
+        legend=tuple(key for key in legend if key.shape),
     )
 
 
 def _row(effect: Effect, outcome: OutcomeFacts) -> Row:
     tone = TONES[effect.verdict]
-    spans = ()
+    spans: tuple[Span, ...] = ()
     if effect.ci_low is not None and effect.ci_high is not None:
         spans = (Span(effect.ci_low, effect.ci_high, "interval", tone),)
     return Row(

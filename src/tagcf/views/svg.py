@@ -48,6 +48,16 @@ def _value(value: object) -> str:
     return str(escape(value))
 
 
+def spans(parts: Iterable[tuple[str, str]], x: float, y: float, gap: float) -> str:
+    """Write several texts (content, class) one after the other on a line."""
+    shown = [(content, class_) for content, class_ in parts if content]
+    body = "".join(
+        element("tspan", str(escape(content)), class_=class_, dx=gap if at else None)
+        for at, (content, class_) in enumerate(shown)
+    )
+    return element("text", body, x=x, y=y) if body else ""
+
+
 def text(content: str, x: float, y: float, **attributes: object) -> str:
     """Write a line of text; its content is escaped."""
     return element("text", str(escape(content)), x=x, y=y, **attributes) if content else ""
@@ -102,9 +112,13 @@ def tick_label(value: float, step: float, scale: Scale, *, as_change: bool) -> s
 
 
 def text_width(content: str, size: float = FONT) -> float:
-    """Estimate the width of a text in pixels: Han letters are square, Latin about half."""
+    """Estimate the width of a text in pixels, on the safe side for the wider system fonts."""
     ems = sum(
-        1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.57 if letter.isalnum() else 0.42
+        1.0
+        if unicodedata.east_asian_width(letter) in "WF"
+        else 0.64
+        if letter.isalnum() or letter in "+\N{MINUS SIGN}"
+        else 0.4
         for letter in content
     )
     return ems * size

@@ -61,9 +61,7 @@ def _question(answer: WhatIf, names: Mapping[str, tuple[str, str]]) -> str:
         return join([tag_name(*names.get(tag, (tag, tag))).name for tag in tags])
 
     if answer.without and answer.with_:
-        return say(
-            "report.whatif_swap", without=named(answer.without), with_=named(answer.with_)
-        )
+        return say("report.whatif_swap", without=named(answer.without), with_=named(answer.with_))
     if answer.with_:
         return say("report.whatif_with", tags=named(answer.with_))
     return say("report.whatif_without", tags=named(answer.without))
@@ -102,7 +100,7 @@ def _chart(
     return RowChart(
         description=description,
         rows=(*rows, last),
-        columns=(outcome.label,),
+        columns=("",),
         main_column=0,
         axis=say("report.axis_level", outcome=outcome.label),
         scale=scale,
@@ -118,9 +116,7 @@ def _level(name: str, value: float, text: str) -> Row:
     return Row(name, "", "level", (), (Mark(value, "circle", "level"),), (text,))
 
 
-def _table(
-    answer: WhatIf, outcome: OutcomeFacts, names: Mapping[str, tuple[str, str]]
-) -> Table:
+def _table(answer: WhatIf, outcome: OutcomeFacts, names: Mapping[str, tuple[str, str]]) -> Table:
     scale = outcome.scale
     steps = tuple(
         (
@@ -130,7 +126,11 @@ def _table(
         )
         for step in answer.contributions
     )
-    total = (say("report.whatif_total"), scale.bare(answer.delta or 0.0), _interval(answer, outcome))
+    total = (
+        say("report.whatif_total"),
+        scale.bare(answer.delta or 0.0),
+        _interval(answer, outcome),
+    )
     return Table(
         caption=say("report.table_whatif"),
         columns=(

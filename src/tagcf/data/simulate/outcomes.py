@@ -22,6 +22,7 @@ from tagcf.types import Codes, Floats, Mask, OutcomeKind
 KINDS: tuple[OutcomeKind, ...] = ("binary", "binary", "real", "binary", "count")
 BASE = np.array([0.40, 0.45, 18.0, 0.35, 2.0])  # typical value
 SLOPE = np.array([0.22, 0.22, 6.0, 0.22, 0.7])  # units of the outcome per unit of the predictor
+LINEAR_SLOPE = np.array([0.14, 0.14, 6.0, 0.14, 0.7])  # under "identity", to clip rarely
 AUTHOR = np.array([0.40, 0.35, 0.40, 0.45, 0.40])  # of author quality
 SUITS = np.array([0.45, 0.35, 0.35, 0.45, 0.35])  # of affinity
 ITEM_SHARED, ITEM_OWN, USER_OWN = 0.15, 0.18, 0.30  # standard deviations of random effects
@@ -136,7 +137,7 @@ def hour_term(hour: ArrayLike) -> Floats:
 def mean_outcome(predictor: Floats, link: str) -> Floats:
     """(n, K) expected outcomes of predictors (n, K); BASE where the predictor is 0."""
     if link == "identity":
-        linear = BASE + SLOPE * predictor
+        linear = BASE + LINEAR_SLOPE * predictor
         lowest = np.where(BINARY, 0.01, 0.05 * BASE)
         return np.clip(linear, lowest, np.where(BINARY, 0.99, np.inf))
     mean = np.empty_like(predictor)

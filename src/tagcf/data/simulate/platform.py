@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from tagcf.data.simulate.sector import SECTORS, Sector, sector_tags
+from tagcf.data.simulate.sector import SECTORS, Sector, SectorName, sector_tags
 from tagcf.errors import SettingsError
 from tagcf.types import Codes, Floats, Mask, Tag
 
@@ -42,7 +42,7 @@ class Platform:
         Mean over users, of a day in a week in which the user is present.
     """
 
-    sector: Literal["video", "shop", "education", "health"] = "video"
+    sector: SectorName = "video"
     users: int = 400
     items: int = 600
     tags: int = 24
@@ -53,7 +53,7 @@ class Platform:
     link: Literal["logit", "identity"] = "logit"
     zipf: float = 0.0
     taste_heterogeneity: float = 1.0
-    impressions_per_user_day: float = 4.0
+    impressions_per_user_day: float = 5.0
 
     def __post_init__(self) -> None:
         known = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -244,7 +244,7 @@ def gather_audience(settings: Platform, sector: Sector, rng: np.random.Generator
     for tier in range(CITY_TIERS):
         tastes[city_tier == tier] -= tastes[city_tier == tier].mean(axis=0)
     spread = rng.normal(size=n)
-    rate = np.exp(0.4 * spread)
+    rate = np.exp(0.3 * spread)
     rate *= settings.impressions_per_user_day / rate.mean()
     return Audience(
         city_tier=city_tier,

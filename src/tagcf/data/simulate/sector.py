@@ -6,10 +6,12 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Literal, get_args
 
 from tagcf.types import Tag
 
-SECTORS = ("video", "shop", "education", "health")
+SectorName = Literal["video", "shop", "education", "health"]
+SECTORS: tuple[SectorName, ...] = get_args(SectorName)
 
 
 @dataclass(frozen=True, slots=True)

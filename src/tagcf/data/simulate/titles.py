@@ -17,9 +17,7 @@ def item_titles(world: World) -> list[str]:
     titles: list[str] = []
     for carried in world.mechanism.catalogue.carried:
         here = [t for t in rng.permutation(np.flatnonzero(carried)) if rng.random() < MENTIONED]
-        fragments = [
-            tags[t].keywords[rng.integers(len(tags[t].keywords))] for t in here[:LONGEST]
-        ]
+        fragments = [tags[t].keywords[rng.integers(len(tags[t].keywords))] for t in here[:LONGEST]]
         choice = patterns[len(fragments)]
         titles.append(choice[rng.integers(len(choice))].format(*fragments))
     return titles

@@ -43,32 +43,29 @@ def true_effects(
     """
     design, sizes = mechanism.design, mechanism.sizes
     pairs = _sample_pairs(mechanism, rng)
-    everyone = np.ones(len(pairs.tier), dtype=np.bool_)
-    groups: dict[str | None, Mask] = {None: everyone}
-    groups |= {f"city_tier={s + 1}": pairs.tier == s for s in range(CITY_TIERS)}
-    user_tier = mechanism.audience.city_tier
-    shares: dict[str | None, Floats] = {
-        None: np.bincount(user_tier, minlength=CITY_TIERS) / len(user_tier)
-    }
-    shares |= {f"city_tier={s + 1}": np.eye(CITY_TIERS)[s] for s in range(CITY_TIERS)}
+    segments = (None, *(f"city_tier={s + 1}" for s in range(CITY_TIERS)))
+    tiers = np.vstack([np.ones(CITY_TIERS), np.eye(CITY_TIERS)])  # (G, S) who is in each segment
+    users = tiers * np.bincount(mechanism.audience.city_tier, minlength=CITY_TIERS)
+    back = users / users.sum(axis=1, keepdims=True) @ sizes.theta_return  # (G, T)
+    group = tiers[:, pairs.tier]  # (G, M)
     rows: list[tuple[str, str, str | None, str, float, str]] = []
     for t, tag in enumerate(design.tags):
         direct = _toggled(mechanism, pairs, t)
         total, caused = _with_descendants(mechanism, pairs, t, direct)
-        for segment, group in groups.items():
-            back = shares[segment] @ sizes.theta_return
-            back_total = back[t] + float(caused[group].mean(axis=0) @ back)
-            treated = group & pairs.carried[:, t]
-            averages = {
-                "direct": (*direct[group].mean(axis=0), back[t]),
-                "total": (*total[group].mean(axis=0), back_total),
-                "treated": (*_mean(direct[treated]), back[t]),
-            }
-            rows += [
-                (tag.slug, outcome, segment, estimand, float(effect), _over(estimand, segment, k))
-                for estimand, effects in averages.items()
-                for k, (outcome, effect) in enumerate(zip(outcomes, effects, strict=True))
-            ]
+        back_caused = np.einsum("gt,gt->g", _averages(group, caused), back)
+        averages = {
+            "direct": (_averages(group, direct), back[:, t]),
+            "total": (_averages(group, total), back[:, t] + back_caused),
+            "treated": (_averages(group * pairs.carried[:, t], direct), back[:, t]),
+        }
+        rows += [
+            (tag.slug, outcome, segment, estimand, float(effect), _over(estimand, segment, k))
+            for estimand, (logged, returned) in averages.items()
+            for segment, effects in zip(
+                segments, np.column_stack([logged, returned]).tolist(), strict=True
+            )
+            for k, (outcome, effect) in enumerate(zip(outcomes, effects, strict=True))
+        ]
     schema = dict.fromkeys(COLUMNS, pl.String) | {"effect": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -135,8 +132,15 @@ def _descendants(design: TagDesign, tag: int) -> list[int]:
     return [child for child in design.caused if child in found - {tag}]
 
 
-def _mean(values: Floats) -> Floats:
-    return values.mean(axis=0) if len(values) else np.full(values.shape[1], np.nan)
+def _averages(group: Floats, values: Floats) -> Floats:
+    """(G, …) mean over the pairs of each group; NaN where a group is empty and it matters."""
+    if not values.any():
+        return np.zeros((len(group), values.shape[1]))
+    size = group.sum(axis=1, keepdims=True)
+    mean: Floats = np.divide(
+        group @ values, size, out=np.full((len(group), values.shape[1]), np.nan), where=size > 0
+    )
+    return mean
 
 
 def _over(estimand: str, segment: str | None, outcome: int) -> str:

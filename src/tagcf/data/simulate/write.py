@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from tagcf.data.simulate.outcomes import KINDS
+from tagcf.data.simulate.configuration import settings_text, tag_graph
 from tagcf.data.simulate.titles import item_titles
 from tagcf.data.simulate.world import World, author_names, bucket_names, tier_names
 from tagcf.data.workspace import atomic_path, write_text
-from tagcf.types import EventBatch, Floats
+from tagcf.types import Floats
 
 ROW_GROUP = 262_144
 
@@ -51,9 +51,9 @@ def _write_impressions(world: World, path: Path) -> None:
 def _impressions(world: World, rows: slice) -> pa.Table:
     shown, drawn = world.shown, world.drawn[rows]
     user = shown.user[rows]
-    columns: dict[str, pa.Array] = {
-        "user_id": world.log.users.ids.take(pa.array(user)),
-        "item_id": world.log.items.ids.take(pa.array(shown.item[rows])),
+    columns: dict[str, object] = {
+        "user_id": world.log.users.ids.take(user),
+        "item_id": world.log.items.ids.take(shown.item[rows]),
         "ts": pa.array(shown.ts[rows].astype(np.int64)),
         "hour": pa.array(shown.hour[rows].astype(np.int8)),
         "is_rand": pa.array(shown.randomized[rows].astype(np.int8)),
@@ -65,10 +65,10 @@ def _impressions(world: World, rows: slice) -> pa.Table:
     return pa.table(columns)
 
 
-def _outcome_column(kind: str, values: Floats) -> pa.Array:
+def _outcome_column(kind: str, values: Floats) -> NDArray[np.generic]:
     if kind == "real":
-        return pa.array(np.round(values, 2))
-    return pa.array(values.astype(np.int8 if kind == "binary" else np.int32))
+        return np.round(values, 2)
+    return values.astype(np.int8 if kind == "binary" else np.int32)
 
 
 def _write_items(world: World, path: Path) -> None:
@@ -105,7 +105,7 @@ def _write_item_tags(world: World, path: Path) -> None:
     slugs = [one.slug for one in world.tags.tags]
     table = pl.DataFrame(
         {
-            "item_id": world.log.items.ids.take(pa.array(item)).to_pylist(),
+            "item_id": world.log.items.ids.take(item).to_pylist(),
             "tag": [slugs[t] for t in tag],
             "strength": np.ones(len(item)),
             "source": ["simulated"] * len(item),

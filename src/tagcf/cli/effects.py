@@ -1,0 +1,130 @@
+"""``tagcf effects``: which tag causes which behaviour, for whom, how sure."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.data.read import read_log
+from tagcf.data.workspace import open_workspace
+from tagcf.effects.estimate import check_names
+from tagcf.effects.store import effect_json, effects_path, merge, read_effects, write_effects
+from tagcf.effects.workspace_effects import estimate_workspace, find_tag, question_of
+from tagcf.errors import OutputError
+from tagcf.tags.matrix import load_tags
+from tagcf.text import language, say
+from tagcf.types import Effect
+
+ESTIMANDS = ["direct", "total"]
+
+
+@click.command(
+    epilog="tagcf effects DIR --outcome click --json   |   tagcf effects DIR --by city_tier"
+)
+@folder_argument
+@click.option("--outcome", "outcomes", multiple=True, help="only these outcomes")
+@click.option(
+    "--using",
+    type=click.Choice(["joint", "matching", "iv", "naive"]),
+    help="run this method alone (without it: every method that applies; joint is printed)",
+)
+@click.option("--by", help="segment columns, crossed with commas: city_tier,age_band")
+@click.option("--tag", "names", multiple=True, help="only these tags (slug, zh or en name)")
+@click.option("--estimand", type=click.Choice(ESTIMANDS), help="direct or total (joint)")
+@click.option("--strict", is_flag=True, help="exit 3 when no tag can be told")
+@json_option
+@lang_option
+def effects(
+    folder: Path,
+    outcomes: tuple[str, ...],
+    using: str | None,
+    by: str | None,
+    names: tuple[str, ...],
+    estimand: str | None,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Estimate what each tag does to each outcome, with interval and verdict."""
+    workspace = open_workspace(folder)
+    log = read_log(workspace)
+    tags = load_tags(workspace, log)
+    segments = tuple(part.strip() for part in by.split(",")) if by else ()
+    question = question_of(workspace, tags, by=segments)
+    check_names(log, outcomes, segments)
+    wanted = {find_tag(name, tags.tags).slug for name in names}
+    found = estimate_workspace(workspace, log, tags, question, using)
+    stored = found
+    if using is not None:
+        try:
+            stored = merge(read_effects(workspace), found)
+        except OutputError:
+            stored = found
+    write_effects(workspace, stored)
+    method = using or "joint"
+    shown = [
+        effect
+        for effect in found.effects
+        if effect.method == method
+        and (not outcomes or effect.outcome in outcomes)
+        and (not wanted or effect.tag in wanted)
+        and (method != "joint" or effect.estimand == (estimand or "direct"))
+    ]
+    if as_json:
+        rows = [effect_json(effect) for effect in shown]
+        click.echo(json.dumps({"effects": rows}, ensure_ascii=False, indent=1))
+    else:
+        _print(shown)
+        click.echo(say("effects.written", path=effects_path(workspace)), err=True)
+    told = [effect for effect in shown if effect.verdict != "cannot tell"]
+    return 3 if strict and not told else 0
+
+
+def _print(shown: list[Effect]) -> None:
+    """Print a table on a terminal, tab-separated values into a pipe."""
+    columns = ["tag", "outcome", "segment", "estimate", "interval", "q", "items", "verdict"]
+    rows = [_cells(effect) for effect in sorted(shown, key=_order)]
+    if not sys.stdout.isatty():
+        click.echo("\t".join(columns))
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    table = Table()
+    for column in columns:
+        right = column in {"estimate", "q", "items"}
+        table.add_column(say(f"effects.column_{column}"), justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _order(effect: Effect) -> tuple[str, str, int, float]:
+    claimed = 0 if effect.verdict in {"raises", "lowers"} else 1
+    told = 2 if effect.verdict == "cannot tell" else claimed
+    return effect.outcome, effect.segment or "", told, -abs(effect.estimate or 0.0)
+
+
+def _cells(effect: Effect) -> list[str]:
+    name = effect.tag_zh if language() == "zh" else effect.tag_en
+    verdict = say("effects.verdict_" + effect.verdict.replace(" ", "_"))
+    if effect.reason is not None:
+        verdict = f"{verdict}: {effect.reason}"
+    return [
+        name,
+        effect.outcome,
+        effect.segment or "",
+        _number(effect.estimate),
+        f"{_number(effect.ci_low)} … {_number(effect.ci_high)}",
+        "" if effect.q is None else f"{effect.q:.3f}",
+        str(effect.n_treated_items),
+        verdict,
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "—" if value is None else f"{value:+.4g}"

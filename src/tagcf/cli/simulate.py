@@ -1,0 +1,104 @@
+"""``tagcf simulate``: a platform with known tag effects, written as a workspace."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+
+from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.data.simulate import Platform, World, write_world
+from tagcf.data.simulate import simulate as make_world
+from tagcf.data.simulate.sector import SECTORS, SectorName
+from tagcf.errors import OutputError, SettingsError
+from tagcf.settings import FILE_NAME, load_settings
+from tagcf.text import say
+
+
+@click.command("simulate")
+@folder_argument
+@click.option("--sector", type=click.Choice(SECTORS), default="video", show_default=True)
+@click.option("--users", type=click.IntRange(12), default=2_000, show_default=True)
+@click.option("--items", type=click.IntRange(16), default=1_000, show_default=True)
+@click.option("--tags", type=click.IntRange(4), default=32, show_default=True)
+@click.option("--days", type=click.IntRange(1), default=28, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--force", is_flag=True, help="replace a simulated workspace")
+@json_option
+@lang_option
+def simulate(
+    *,
+    folder: Path,
+    sector: SectorName,
+    users: int,
+    items: int,
+    tags: int,
+    days: int,
+    seed: int,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write a simulated platform with KNOWN tag effects to DIR."""
+    _make_room(folder, force)
+    world = make_world(
+        Platform(sector=sector, users=users, items=items, tags=tags, days=days, seed=seed)
+    )
+    files = write_world(world, folder)
+    click.echo(
+        say(
+            "simulate.done",
+            folder=folder,
+            rows=f"{world.log.n_rows:,}",
+            users=f"{users:,}",
+            items=f"{items:,}",
+            tags=tags,
+            null=len(world.null_tags),
+            random=f"{world.shown.randomized.mean():.0%}",
+        ),
+        err=True,
+    )
+    for path in files:
+        what = say("simulate." + path.name.replace(".", "_"))
+        click.echo(f"  {path}  {what}", err=True)
+    click.echo(say("simulate.next", folder=folder), err=True)
+    if as_json:
+        click.echo(json.dumps(_summary(world, files), ensure_ascii=False))
+
+
+def _make_room(folder: Path, force: bool) -> None:
+    """Refuse a folder that holds anything, unless forced; never replace real data."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not force:
+        raise OutputError("simulate.not_empty", folder=folder)
+    if not _is_simulated(folder):
+        raise OutputError("simulate.not_simulated", folder=folder)
+    shutil.rmtree(folder / "out", ignore_errors=True)  # answers about the world replaced
+
+
+def _is_simulated(folder: Path) -> bool:
+    if not (folder / FILE_NAME).is_file():
+        return False
+    try:
+        return load_settings(folder).data.simulated
+    except SettingsError:
+        return False
+
+
+def _summary(world: World, files: tuple[Path, ...]) -> dict[str, object]:
+    settings = world.settings
+    return {
+        "simulated": True,
+        "sector": settings.sector,
+        "seed": settings.seed,
+        "rows": world.log.n_rows,
+        "random_rows": int(world.shown.randomized.sum()),
+        "users": settings.users,
+        "items": settings.items,
+        "tags": settings.tags,
+        "null_tags": list(world.null_tags),
+        "outcomes": list(world.sector.outcomes),
+        "files": [str(path) for path in files],
+    }

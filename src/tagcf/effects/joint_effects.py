@@ -1,0 +1,246 @@
+"""Joint effects on logged outcomes: which rows, which fits, what is told of each tag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tagcf.effects.design import (
+    Design,
+    Survey,
+    absorbed_group,
+    make_design,
+    random_rows_suffice,
+    survey,
+)
+from tagcf.effects.dose_effects import dose_effects
+from tagcf.effects.estimates import Estimates, to_effects
+from tagcf.effects.fuse import Fused, fuse
+from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.methods import Joint, Matching
+from tagcf.effects.refusals import nearest_tags, refuse
+from tagcf.effects.task import Task
+from tagcf.types import Effect, Estimand, Floats, JointFit, Mask, Reason, TagEffects
+
+
+def joint_effects(task: Task, using: Joint) -> TagEffects:
+    """Estimate all tags jointly, for everybody and for the asked segments."""
+    seen, design = plan(task, using)
+    effects: list[Effect] = []
+    fits: list[JointFit] = []
+    for estimand in _estimands(task):
+        overall: dict[str, Floats] = {}
+        for found, fit in _everybody(task, using, seen, design, estimand):
+            effects += to_effects(found, task.tags.tags, "joint", estimand)
+            fits.append(fit)
+            overall[found.outcome] = found.estimate
+        for segment, levels in task.segments():
+            inside = replace(design, rows=replace(design.rows, segment=levels))
+            for found, _ in _logged(task, using, seen, inside, estimand):
+                target = overall[found.outcome]
+                effects += to_effects(found, task.tags.tags, "joint", estimand, segment, target)
+    return task.result(effects, fits)
+
+
+def plan(task: Task, using: Joint | Matching) -> tuple[Survey, Design]:
+    """Look at the log once and decide on rows and controls."""
+    absorbs = absorbed_group(task.log, using.author_effects)
+    seen = survey(task.log, absorbs)
+    items = np.stack(
+        [(seen.item_rows > 0) @ task.carried, (seen.item_rows_random > 0) @ task.carried]
+    )
+    random = using.rows != "all" and random_rows_suffice(
+        task.log, seen, items, task.question.min_items
+    )
+    design = make_design(
+        task.log,
+        seen,
+        absorbs=absorbs,
+        knots=using.knots,
+        exposure="random" if random else "any",
+    )
+    return seen, design
+
+
+def _estimands(task: Task) -> tuple[Estimand, ...]:
+    """Return the estimand asked for; by default direct, with total beside it for what-ifs."""
+    if task.question.estimand is not None:
+        return (task.question.estimand,)
+    return ("direct", "total") if task.freed("total") else ("direct",)
+
+
+def _everybody(
+    task: Task, using: Joint, seen: Survey, design: Design, estimand: Estimand
+) -> list[tuple[Estimates, JointFit]]:
+    results = _logged(task, using, seen, design, estimand)
+    return results + [dose_effects(task, one, seen, estimand) for one in task.derived()]
+
+
+def _logged(
+    task: Task, using: Joint, seen: Survey, design: Design, estimand: Estimand
+) -> list[tuple[Estimates, JointFit]]:
+    results: list[tuple[Estimates, JointFit]] = []
+    logged = task.logged()
+    for group in seen.weight_groups:
+        wanted = tuple(at for at in group if at in logged)
+        if wanted:
+            results += _sharing_weights(task, using, design, wanted, estimand)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Coefficients of outcomes that share their weights, however they were put together."""
+
+    coef: Floats  # (T, K)
+    cov: Floats  # (K, T, T)
+    df: Floats  # (K, T)
+    effective: Floats  # (K, T)
+    kept: Mask  # (T,)
+    unique_share: Floats  # (T,)
+    fused: Fused | None
+
+
+def _sharing_weights(
+    task: Task, using: Joint, design: Design, outcomes: tuple[int, ...], estimand: Estimand
+) -> list[tuple[Estimates, JointFit]]:
+    shown = task.shown(design)
+    columns = task.columns(task.carried[shown].sum(axis=0))
+    base = fit_joint(task.log, task.carried, design, outcomes, using, columns)
+    told = _told(task, using, design, outcomes, columns, base)
+    told = _with_own_fits(task, using, design, outcomes, columns, estimand, told)
+    results = []
+    for k, outcome in enumerate(outcomes):
+        spec = task.log.outcomes[outcome]
+        reasons = _reasons(task, design, base, told, k, shown)
+        se = np.sqrt(np.maximum(np.diag(told.cov[k]), 0.0))
+        gone = ~told.kept | (se <= 0)
+        found = Estimates(
+            outcome=spec.name,
+            estimate=np.where(gone, np.nan, told.coef[:, k]),
+            se=np.where(gone, np.nan, se),
+            df=told.df[k],
+            baseline=base.baseline[k],
+            treated_items=base.items,
+            effective=np.where(gone, 0.0, told.effective[k]),
+            n_rows=int(base.sums.rows.sum()),
+            n_items=int(shown.sum()),
+            rung=design.rung,
+            reasons=reasons,
+            diagnostics=tuple(_facts(design, base, told, k, at) for at in range(len(gone))),
+        )
+        fit = JointFit(
+            outcome=spec.name,
+            kind=spec.kind,
+            tags=tuple(task.slugs),
+            coef=told.coef[:, k],
+            cov=told.cov[k],
+            df=found.df,
+            usable=np.array([reason is None for reason in reasons]) & ~gone,
+            baseline=float(base.mean[k]),
+            estimand=estimand,
+        )
+        results.append((found, fit))
+    return results
+
+
+def _told(
+    task: Task,
+    using: Joint,
+    design: Design,
+    outcomes: tuple[int, ...],
+    columns: Mask,
+    base: Fit,
+) -> _Told:
+    """Use random rows alone, or fused with the recommender's own where these are worth it."""
+    plain = _Told(
+        base.solved.coef,
+        base.errors.cov,
+        base.errors.df,
+        base.errors.effective,
+        base.solved.kept,
+        base.solved.unique_share,
+        None,
+    )
+    if design.rows.exposure != "random" or using.rows != "auto":
+        return plain
+    chosen = replace(design, rows=replace(design.rows, exposure="chosen"))
+    other = fit_joint(task.log, task.carried, chosen, outcomes, using, columns)
+    enough = np.minimum(base.items, other.items) >= task.question.min_items
+    fused = fuse((base.solved, base.errors), (other.solved, other.errors), enough)
+    if fused is None:
+        return plain
+    return replace(
+        plain,
+        coef=fused.coef,
+        cov=fused.cov,
+        df=fused.df,
+        effective=fused.effective,
+        fused=fused,
+    )
+
+
+def _with_own_fits(
+    task: Task,
+    using: Joint,
+    design: Design,
+    outcomes: tuple[int, ...],
+    columns: Mask,
+    estimand: Estimand,
+    told: _Told,
+) -> _Told:
+    """Refit what needs a model of its own: total effects, and tags not held for the others."""
+    free = task.freed(estimand)
+    outside = [] if task.question.hold is None else np.flatnonzero(~columns).tolist()
+    own_model = sorted({*free, *outside})
+    if not own_model:
+        return told
+    coef, cov, df = told.coef.copy(), told.cov.copy(), told.df.copy()
+    effective, kept, unique = told.effective.copy(), told.kept.copy(), told.unique_share.copy()
+    for at in own_model:
+        own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
+        own[at] = True
+        fit = fit_joint(task.log, task.carried, design, outcomes, using, own)
+        one = _told(task, using, design, outcomes, own, fit)
+        coef[at], df[:, at], effective[:, at] = one.coef[at], one.df[:, at], one.effective[:, at]
+        cov[:, at, :] = cov[:, :, at] = 0.0
+        cov[:, at, at] = one.cov[:, at, at]
+        kept[at], unique[at] = one.kept[at], one.unique_share[at]
+    return _Told(coef, cov, df, effective, kept, unique, told.fused)
+
+
+def _reasons(
+    task: Task, design: Design, base: Fit, told: _Told, k: int, shown: Mask
+) -> tuple[Reason | None, ...]:
+    return refuse(
+        task.tags.tags,
+        items=base.items,
+        n_items=int(shown.sum()),
+        min_items=task.question.min_items,
+        kept=told.kept,
+        aliases=base.solved.aliases,
+        unique_share=told.unique_share,
+        effective=told.effective[k],
+        nearest=nearest_tags(task.carried[shown]),
+        strata=base.groups if design.absorbs == "stratum" else None,
+    )
+
+
+def _facts(
+    design: Design, base: Fit, told: _Told, k: int, at: int
+) -> dict[str, float | int | str | None]:
+    facts: dict[str, float | int | str | None] = {
+        "unique_share": round(float(told.unique_share[at]), 4),
+        "df": round(float(told.df[k, at]), 1),
+        "largest_item_share": round(float(base.errors.largest_leverage[at]), 4),
+        "rows": design.rows.exposure,
+    }
+    if told.fused is not None:
+        facts["rows"] = "random+chosen"
+        facts["chosen_weight"] = round(float(told.fused.weight[k]), 4)
+        facts["chosen_bias_sd"] = float(told.fused.bias_sd[k])
+    if design.absorbs is not None:
+        facts["groups"] = design.absorbs
+        facts["informative_groups"] = int(base.groups[at])
+    return facts

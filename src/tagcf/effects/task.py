@@ -1,0 +1,130 @@
+"""A question put to a log: what every method needs to know, apart from itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from tagcf.effects.design import Design, Survey
+from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
+from tagcf.types import (
+    Balance,
+    Effect,
+    Estimand,
+    EventLog,
+    Floats,
+    JointFit,
+    Mask,
+    Outcome,
+    Reason,
+    TagEffects,
+    TagMatrix,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the log, apart from the method."""
+
+    outcomes: tuple[str, ...] = ()  # empty: all
+    by: tuple[str, ...] = ()  # segment columns, crossed
+    estimand: Estimand | None = None  # None: the method's own
+    min_items: int = 50
+    threshold: float = 0.5  # strength from which an item carries a tag
+    hold: tuple[str, ...] | None = None  # slugs held fixed; None: all
+    # Tag -> the tags it causes, directly or through others; total effects leave them free.
+    descendants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The question, the log, and what each item carries."""
+
+    log: EventLog
+    tags: TagMatrix
+    carried: Floats  # (I, T)
+    question: Question
+
+    @property
+    def slugs(self) -> list[str]:
+        """(T,) names of the tags."""
+        return [tag.slug for tag in self.tags.tags]
+
+    def logged(self) -> tuple[int, ...]:
+        """Positions of the wanted logged outcomes."""
+        wanted = self.question.outcomes
+        return tuple(
+            at for at, spec in enumerate(self.log.outcomes) if not wanted or spec.name in wanted
+        )
+
+    def derived(self) -> tuple[Outcome, ...]:
+        """Wanted derived outcomes."""
+        wanted = self.question.outcomes
+        return tuple(spec for spec in self.log.derived if not wanted or spec.name in wanted)
+
+    def columns(self, items: Floats) -> Mask:
+        """(T,) tags in the model: those to be held fixed that are on enough items."""
+        enough = np.asarray(items >= FEWEST_CONTROL_ITEMS)
+        if self.question.hold is None:
+            return enough
+        return enough & np.array([slug in self.question.hold for slug in self.slugs])
+
+    def shown(self, design: Design) -> Mask:
+        """(I,) items that the design's rows contain."""
+        shown = np.zeros(len(self.carried), dtype=bool)
+        for batch in self.log.batches():
+            shown[batch.item[design.rows.mask(batch)]] = True
+        return shown
+
+    def freed(self, estimand: Estimand) -> dict[int, frozenset[str]]:
+        """Tags whose total effect leaves other tags of the matrix free: position -> slugs."""
+        if estimand != "total":
+            return {}
+        slugs = self.slugs
+        found = {}
+        for at, slug in enumerate(slugs):
+            free = self.question.descendants.get(slug, frozenset()) & set(slugs)
+            if free:
+                found[at] = free
+        return found
+
+    def segments(self) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
+        """Every crossed level of the asked segments: label, and the levels a row must have."""
+        specs = {spec.name: at for at, spec in enumerate(self.log.segments)}
+        at = [specs[name] for name in self.question.by]
+        if not at:
+            return []
+        levels = [range(len(self.log.segments[position].levels)) for position in at]
+        found = []
+        for codes in product(*levels):
+            label = ",".join(
+                f"{self.log.segments[position].name}={self.log.segments[position].levels[code]}"
+                for position, code in zip(at, codes, strict=True)
+            )
+            found.append((label, tuple(zip(at, codes, strict=True))))
+        return found
+
+    def why_no_periods(self, seen: Survey) -> Reason | None:
+        """Why an outcome of user-periods cannot be derived; None if it can."""
+        if not np.isfinite(seen.first_ts):
+            return Reason("reason.no_time")
+        if not self.log.has_randomized or seen.n_rows_random == 0:
+            return Reason("reason.no_random_exposure")
+        return None
+
+    def result(
+        self, effects: list[Effect], joint: Sequence[JointFit] = (), balance: Sequence[Balance] = ()
+    ) -> TagEffects:
+        """Wrap up what was found."""
+        return TagEffects(
+            effects=tuple(effects),
+            joint=tuple(joint),
+            balance=tuple(balance),
+            n_rows=self.log.n_rows,
+            n_items=len(self.log.items),
+            n_users=len(self.log.users),
+            simulated=self.log.simulated,
+        )

@@ -1,0 +1,102 @@
+"""Effects of a workspace: from its settings to the question, and every method that applies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tagcf.data.workspace import Workspace
+from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.methods import Joint, Matching, Naive, TwoStage, Using
+from tagcf.effects.store import merge
+from tagcf.effects.task import Question
+from tagcf.errors import EstimationError, UnknownNameError
+from tagcf.tags.graph import load_graph
+from tagcf.text import did_you_mean
+from tagcf.types import Estimand, EventLog, Tag, TagEffects, TagMatrix
+
+
+def question_of(
+    workspace: Workspace,
+    tags: TagMatrix,
+    *,
+    by: tuple[str, ...] = (),
+    estimand: Estimand | None = None,
+) -> Question:
+    """Turn the settings' [tags] into a question."""
+    settings = workspace.settings.tags
+    graph = load_graph(workspace, tags.tags)
+    hold = None
+    if settings.control_for != "all":
+        hold = tuple(find_tag(name, tags.tags).slug for name in settings.control_for)
+    return Question(
+        by=by,
+        estimand=estimand,
+        min_items=settings.min_items,
+        threshold=settings.threshold,
+        hold=hold,
+        descendants={tag.slug: graph.descendants(tag.slug) for tag in tags.tags},
+    )
+
+
+def find_tag(name: str, tags: tuple[Tag, ...]) -> Tag:
+    """Find a tag by slug, zh or en name, or alias (raises `UnknownNameError`)."""
+    wanted = name.casefold()
+    for tag in tags:
+        if wanted in {one.casefold() for one in (tag.slug, tag.zh, tag.en, *tag.aliases)}:
+            return tag
+    names = [one for tag in tags for one in (tag.slug, tag.zh, tag.en)]
+    raise UnknownNameError("error.unknown_tag", name=name, hint=did_you_mean(name, names))
+
+
+def of_facets(tags: TagMatrix, facets: list[str]) -> TagMatrix:
+    """Keep the tags of the named facets; all where none is named."""
+    if not facets:
+        return tags
+    keep = np.array([at for at, tag in enumerate(tags.tags) if tag.facet in facets], dtype=int)
+    return replace(
+        tags,
+        tags=tuple(tags.tags[at] for at in keep),
+        strength=tags.strength[:, keep],
+        confidence=tags.confidence[:, keep],
+        source=tags.source[:, keep],
+    )
+
+
+def methods_of(workspace: Workspace, log: EventLog) -> dict[str, Using]:
+    """Every method that the log allows, by the name it has on the command line."""
+    methods: dict[str, Using] = {
+        "joint": Joint(),
+        "naive": Naive(),
+        "matching": Matching(exact=tuple(workspace.settings.design.exact)),
+    }
+    if log.instruments:
+        methods["iv"] = TwoStage()
+    return methods
+
+
+def estimate_workspace(
+    workspace: Workspace, log: EventLog, tags: TagMatrix, question: Question, only: str | None
+) -> TagEffects:
+    """Run one method, or all that apply, on the tags of the settings' facets.
+
+    Raises
+    ------
+    EstimationError
+        No tags, or `only` is "iv" and no instruments are configured.
+    """
+    chosen = of_facets(tags, workspace.settings.tags.facets)
+    if not chosen.tags:
+        raise EstimationError("error.no_tags", path=workspace.root)
+    methods = methods_of(workspace, log)
+    if only is not None:
+        if only not in methods:
+            raise EstimationError("error.no_instruments")
+        return estimate_effects(log, chosen, methods[only], question)
+    found: TagEffects | None = None
+    for using in methods.values():
+        one = estimate_effects(log, chosen, using, question)
+        found = one if found is None else merge(found, one)
+    assert found is not None  # noqa: S101 (joint always applies)
+    return found

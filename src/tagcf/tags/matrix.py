@@ -1,0 +1,213 @@
+"""Tags of items as a table (item_id, tag, strength, source, confidence) and as a `TagMatrix`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from tagcf.data.files import locate
+from tagcf.data.read import read_item_tags
+from tagcf.data.workspace import Workspace, atomic_path
+from tagcf.errors import OutputError
+from tagcf.tags.surface import surface_tags
+from tagcf.tags.vocabulary import Vocabulary, default_vocabulary, name_index
+from tagcf.types import BadRows, EventLog, IdMap, Tag, TagMatrix
+
+COLUMNS = ("item_id", "tag", "strength", "source", "confidence")
+CUSTOM = "custom"  # facet of tags that the vocabulary does not know
+FILE = "item_tags.parquet"
+
+
+def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
+    """Tags of the log's items: the workspace's own ``item_tags.*`` and what ``tagcf tag`` wrote.
+
+    Where the own table names a tag, its rows are the only ones of that tag.
+
+    Raises
+    ------
+    OutputError
+        There is neither table, or the written one cannot be read.
+    DataError
+        The own table cannot be used.
+    """
+    return tag_matrix_from_frame(read_tags(workspace), log.items, default_vocabulary())
+
+
+def read_tags(workspace: Workspace) -> pl.DataFrame:
+    """Read the rows that `load_tags` makes its matrix of, tags by slug."""
+    vocabulary = default_vocabulary()
+    parts: list[pl.DataFrame] = []
+    if locate(workspace.root, "item_tags") is not None:
+        parts.append(with_slugs(read_item_tags(workspace).select(COLUMNS), vocabulary))
+    written = workspace.root / "out" / FILE
+    if written.is_file():
+        parts.append(with_slugs(read_written(written, workspace), vocabulary))
+    if not parts:
+        raise OutputError(
+            "error.missing_output", path=written, command=f"tagcf tag {workspace.root}"
+        )
+    return own_first(*parts) if len(parts) == 2 else parts[0]
+
+
+def own_first(own: pl.DataFrame, generated: pl.DataFrame) -> pl.DataFrame:
+    """Both tables, without the generated rows of tags that the own table names."""
+    rest = generated.filter(~pl.col("tag").is_in(own["tag"].unique().to_list()))
+    return pl.concat([own, rest], how="vertical_relaxed")
+
+
+def read_written(path: Path, workspace: Workspace) -> pl.DataFrame:
+    """Read ``out/item_tags.parquet``."""
+    try:
+        return pl.read_parquet(path, columns=list(COLUMNS), hive_partitioning=False)
+    except (OSError, pl.exceptions.PolarsError) as broken:
+        detail = str(broken).splitlines()[0]
+        command = f"tagcf tag {workspace.root}"
+        raise OutputError(
+            "error.broken_output", path=path, detail=detail, command=command
+        ) from broken
+
+
+def tag_matrix_from_frame(
+    frame: pl.DataFrame, items: IdMap, vocabulary: Vocabulary | None = None
+) -> TagMatrix:
+    """Turn a table of tags into a matrix over `items`.
+
+    Parameters
+    ----------
+    frame
+        Columns item_id, tag, and optionally strength (0..1, default 1), source and
+        confidence (default 1). A tag may be given by slug, zh or en name or an alias in any
+        case; a name that is none of these is a tag of its own, of the facet ``custom``.
+        Of several rows for one item and tag the strongest counts.
+    items
+        Rows of the matrix. Rows of `frame` for other items are left out; `unknown_items`
+        reports them.
+
+    Raises
+    ------
+    ValueError
+        A strength or confidence is outside 0..1.
+    """
+    vocabulary = vocabulary or default_vocabulary()
+    rows = with_slugs(_complete(frame), vocabulary)
+    for column in ("strength", "confidence"):
+        if not rows[column].is_between(0, 1).all():
+            msg = f"{column} must be within 0 and 1"
+            raise ValueError(msg)
+    known = rows.with_columns(_positions(rows["item_id"], items)).drop_nulls("item")
+    strongest = known.sort("strength", "confidence", descending=True, maintain_order=True).unique(
+        ["item", "tag"], keep="first", maintain_order=True
+    )
+    tags = known_tags(vocabulary)
+    present = strongest["tag"].unique(maintain_order=True).to_list()
+    by_slug = {tag.slug: tag for tag in tags}
+    columns = [tag for tag in tags if tag.slug in set(present)]
+    columns += [Tag(name, name, name, CUSTOM) for name in sorted(set(present) - by_slug.keys())]
+    return _assemble(strongest, items, tuple(columns))
+
+
+def _positions(ids: pl.Series, items: IdMap) -> pl.Series:
+    """Position of each id in `items`, null where it has none."""
+    known = pl.DataFrame({"item_id": pl.Series(items.ids, dtype=pl.String)}).with_row_index("item")
+    return ids.to_frame().join(known, on="item_id", how="left", maintain_order="left")["item"]
+
+
+def _assemble(rows: pl.DataFrame, items: IdMap, tags: tuple[Tag, ...]) -> TagMatrix:
+    """Rows of columns item (position), tag (slug), strength, confidence, source to a matrix."""
+    column = {tag.slug: k for k, tag in enumerate(tags)}
+    sources = tuple(sorted(rows["source"].unique().to_list()))
+    number = {source: k + 1 for k, source in enumerate(sources)}
+    at = (
+        rows["item"].to_numpy(),
+        rows["tag"].replace_strict(column, return_dtype=pl.Int32).to_numpy(),
+    )
+    codes = rows["source"].replace_strict(number, return_dtype=pl.Int8).to_numpy()
+    shape = (len(items), len(tags))
+
+    def matrix(values: np.ndarray) -> sparse.csr_array:
+        return sparse.csr_array(sparse.coo_array((values, at), shape=shape))
+
+    return TagMatrix(
+        items=items,
+        tags=tags,
+        strength=matrix(rows["strength"].to_numpy().astype(np.float32)),
+        confidence=matrix(rows["confidence"].to_numpy().astype(np.float32)),
+        source=matrix(codes),
+        sources=sources,
+    )
+
+
+def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """All columns, with the defaults of those that are missing or null."""
+    defaults = {"strength": pl.lit(1.0), "source": pl.lit("own"), "confidence": pl.lit(1.0)}
+    filled = [
+        pl.col(name).fill_null(value) if name in frame.columns else value.alias(name)
+        for name, value in defaults.items()
+    ]
+    return frame.select("item_id", "tag", *filled).with_columns(
+        pl.col("item_id", "tag").cast(pl.String),
+        pl.col("strength", "confidence").cast(pl.Float64),
+    )
+
+
+def with_slugs(frame: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Resolve tag names of any kind to slugs; unknown names stay, in their first spelling."""
+    index = name_index(known_tags(vocabulary))
+    resolved: dict[str, str] = {}
+    spelling: dict[str, str] = {}
+    for name in frame["tag"].unique(maintain_order=True).drop_nulls():
+        plain = name.strip()
+        tag = index.get(plain.casefold())
+        resolved[name] = tag.slug if tag else spelling.setdefault(plain.casefold(), plain)
+    return frame.with_columns(pl.col("tag").replace(resolved))
+
+
+def known_tags(vocabulary: Vocabulary) -> tuple[Tag, ...]:
+    """Tags that have names: the vocabulary's and the surface tags."""
+    return (*vocabulary.tags, *surface_tags())
+
+
+def unknown_items(frame: pl.DataFrame, items: IdMap, where: str) -> tuple[BadRows, ...]:
+    """Rows for items that the log does not know, as a finding of ``tagcf check``."""
+    ids = frame["item_id"].cast(pl.String)
+    unknown = ids.filter(_positions(ids, items).is_null())
+    if unknown.is_empty():
+        return ()
+    examples = tuple(unknown.unique(maintain_order=True).head(3).to_list())
+    return (BadRows("tags.unknown_items", where, len(unknown), examples, "dropped"),)
+
+
+def matrix_frame(matrix: TagMatrix) -> pl.DataFrame:
+    """Return the matrix as a table: item_id, tag (slug), strength, source, confidence."""
+    strength = matrix.strength.tocoo()
+    slugs = pl.Series([tag.slug for tag in matrix.tags], dtype=pl.String)
+    ids = pl.Series(matrix.items.ids, dtype=pl.String)
+    sources = pl.Series(matrix.sources, dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "item_id": ids.gather(strength.row),
+            "tag": slugs.gather(strength.col),
+            "strength": strength.data,
+            "source": sources.gather(matrix.source.data.astype(np.uint32) - 1),
+            "confidence": matrix.confidence.data,
+        }
+    )
+
+
+def write_item_tags(workspace: Workspace, matrix: TagMatrix) -> Path:
+    """Write ``out/item_tags.parquet`` atomically and return its path."""
+    target = workspace.out / FILE
+    with atomic_path(target) as partial:
+        matrix_frame(matrix).write_parquet(partial)
+    return target
+
+
+def items_of(ids: Iterable[str]) -> IdMap:
+    """Make the id map of a list of items."""
+    import pyarrow as pa
+
+    return IdMap(pa.array(list(ids), pa.string()))
