@@ -57,7 +57,11 @@ def _worded(bad: BadRows) -> dict[str, Any]:
 
 
 def _print(found: Overview) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
+    if found.title:
+        console.print(escape(found.title), style="bold")
+    if found.simulated:
+        console.print(say("check.simulated"), style="bold")
     console.print(say("check.rows", read=f"{found.rows_read:,}", used=f"{found.rows_used:,}"))
     facts = say(
         "check.counts",
@@ -101,12 +105,17 @@ def _print_tags(console: Console, tags: TagOverview | None) -> None:
     for key, names in (
         ("check.untagged", tags.untagged),
         ("check.single", tags.single),
-        ("check.identical", tuple(" = ".join(group) for group in tags.identical)),
+        ("check.identical", tuple(_shown(group, " = ") for group in tags.identical)),
         ("check.strangers", tags.strangers),
     ):
         if names:
-            shown = ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
-            console.print(f"  · {escape(say(key, count=f'{len(names):,}', names=shown))}")
+            told = say(key, count=f"{len(names):,}", names=_shown(names, ", "))
+            console.print(f"  · {escape(told)}")
+
+
+def _shown(names: tuple[str, ...], between: str) -> str:
+    """Join the first few names."""
+    return between.join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
 
 
 def _bad_table(bad: tuple[BadRows, ...]) -> Table:

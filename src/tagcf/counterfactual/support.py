@@ -196,13 +196,17 @@ def _look_at_pairs(
     t, new = tag[change], value[change]
     among = support.together[first, second]
     usual: Floats = np.abs((1 - new) - np.diag(support.together)[t] / support.n_items)
-    # Most pairs are on too few items to prove anything, whatever they show: leave them out.
+    # Most pairs need no counting: they are on too few items to prove anything, or, where t
+    # comes off, one of the two is often without t as it is.
     enough = among >= FEWEST_ITEMS
     enough &= among * np.log1p(-np.minimum(usual, 1 - 1e-12)) < np.log(CHANCE)
+    with_t = np.minimum(support.together[first, t], support.together[second, t])
+    enough &= (new == 1) | (with_t > (1 - LEAST_SHARE) * among)
     telling = np.nonzero(enough)[0]
-    change, first, second, t, new, among, usual = (
-        part[telling] for part in (change, first, second, t, new, among, usual)
-    )
+    if not len(telling):
+        return
+    change, first, second, t, new = (p[telling] for p in (change, first, second, t, new))
+    among, usual = among[telling], usual[telling]
     with_t = _count_triples(support, first, second, t)
     seen = np.where(new == 1, with_t, among - with_t)
     hit = np.nonzero(_is_unseen(seen, among, usual))[0]

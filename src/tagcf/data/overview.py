@@ -21,6 +21,8 @@ class OutcomeOverview:
     kind: str
     mean: float | None  # weighted; None if no row has a value
     missing: float  # share of rows without a value
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class TagOverview:
 class Overview:
     """All that ``tagcf check`` says."""
 
+    title: str | None
+    simulated: bool
     rows_read: int
     rows_used: int
     n_users: int
@@ -78,6 +82,8 @@ def overview(workspace: Workspace) -> Overview:
     outcomes, random_share = _pass(log)
     tags, bad_tags = _tags(workspace, log)
     return Overview(
+        title=workspace.settings.data.title,
+        simulated=log.simulated,
         rows_read=log.report.rows_read,
         rows_used=log.report.rows_used,
         n_users=len(log.users),
@@ -89,7 +95,7 @@ def overview(workspace: Workspace) -> Overview:
         tags=tags,
         bad=(*log.report.bad, *bad_tags),
         rung=_rung(log),
-        lacks=tuple(_lacks(log, has_tags=tags is not None)),
+        lacks=(*_constant(outcomes), *_lacks(log, has_tags=tags is not None)),
     )
 
 
@@ -99,18 +105,23 @@ def _pass(log: EventLog) -> tuple[tuple[OutcomeOverview, ...], float]:
     total: Floats = np.zeros(k)
     weight: Floats = np.zeros(k)
     known = np.zeros(k, np.int64)
+    low, high = np.full(k, np.inf), np.full(k, -np.inf)
     randomized = 0
     for batch in log.batches():
         total += np.nansum(batch.outcomes * batch.weights, axis=0)
         weight += batch.weights.sum(axis=0)
         known += (~np.isnan(batch.outcomes)).sum(axis=0)
+        low = np.fmin(low, np.nanmin(batch.outcomes, axis=0, initial=np.inf))
+        high = np.fmax(high, np.nanmax(batch.outcomes, axis=0, initial=-np.inf))
         randomized += 0 if batch.randomized is None else int(batch.randomized.sum())
     outcomes = tuple(
         OutcomeOverview(
             one.name,
             one.kind,
-            float(total[j] / weight[j]) if weight[j] > 0 else None,
+            float(total[j] / weight[j]) if known[j] else None,
             float(1 - known[j] / log.n_rows),
+            float(low[j]) if known[j] else None,
+            float(high[j]) if known[j] else None,
         )
         for j, one in enumerate(log.outcomes)
     )
@@ -160,6 +171,15 @@ def _rung(log: EventLog) -> Rung:
     if log.has_randomized:
         return "randomised exposure"
     return "instrument" if log.instruments else "observational"
+
+
+def _constant(outcomes: tuple[OutcomeOverview, ...]) -> list[Reason]:
+    """Outcomes with a single value: nothing can cause what never changes."""
+    return [
+        Reason("check.constant", (("name", one.name), ("value", one.low)))
+        for one in outcomes
+        if one.low is not None and one.low == one.high
+    ]
 
 
 def _lacks(log: EventLog, *, has_tags: bool) -> list[Reason]:

@@ -189,7 +189,7 @@ def _effect(
         nothing = np.full(n_out, np.nan)
         return _One(nothing, nothing, 1.0, share, 0.0, ())
     r = rows.e + np.outer(carries, fit.solved.coef[at])
-    r = r - _correction(rows.x, r, pairing.reuse)
+    r = r - _correction(rows.x[:, _plain(fit.control_names)], r, pairing.reuse)
     side = treated_weight - pairing.reuse  # + for treated, - for controls
     estimate = side @ r / total
     influence = (side[:, None] * r - np.outer(treated_weight, estimate)) / total
@@ -208,7 +208,7 @@ def _effect(
 
 
 def _correction(x: Floats, r: Floats, reuse: Floats) -> Floats:
-    """(n, K) what the controls' own regression, among matched controls, predicts from x."""
+    """(n, K) what a linear regression among the matched controls predicts from x."""
     used = reuse > 0
     design = np.column_stack([np.ones(int(used.sum())), x[used]])
     weighted = design * reuse[used][:, None]
@@ -218,6 +218,11 @@ def _correction(x: Floats, r: Floats, reuse: Floats) -> Floats:
     coef = (inverse @ ((weighted.T @ r[used]) / scale[:, None])) / scale[:, None]
     coef[0] = 0.0  # a level common to both sides cancels
     return np.asarray(x @ coef[1:])
+
+
+def _plain(names: tuple[str, ...]) -> list[int]:
+    """Columns that are controls themselves: a spline's further columns are left out."""
+    return [k for k, name in enumerate(names) if "~" not in name]
 
 
 def _clustered_se(influence: Floats, clusters: Codes) -> Floats:
@@ -251,8 +256,10 @@ def _balance(
     pairing: Pairing,
 ) -> tuple[Balance, ...]:
     """Standardised differences before and after, the largest first."""
-    names = [*fit.control_names, *(tags[other].slug for other in np.flatnonzero(others))]
-    columns = np.hstack([rows.x, fit.tags[np.ix_(rows.cell, others)]])
+    plain = _plain(fit.control_names)
+    names = [fit.control_names[k] for k in plain]
+    names += [tags[other].slug for other in np.flatnonzero(others)]
+    columns = np.hstack([rows.x[:, plain], fit.tags[np.ix_(rows.cell, others)]])
     before_with, before_without = rows.w * carries, rows.w * ~carries
     mean_1, var_1 = _moments(columns, before_with)
     mean_0, var_0 = _moments(columns, before_without)

@@ -9,7 +9,7 @@ from scipy.special import expit
 from tagcf.types import Floats
 
 MOST_ROWS = 20_000  # rows that a score is fitted on; all rows are scored
-PENALTY = 1e-3  # on standardised columns, per row: keeps separated data finite
+PENALTY = 0.1  # ridge on standardised columns: keeps separated data finite
 
 
 def logit_score(columns: Floats, carries: Floats, weight: Floats) -> Floats:
@@ -36,19 +36,28 @@ def logit_score(columns: Floats, carries: Floats, weight: Floats) -> Floats:
 
 
 def _newton(x: Floats, d: Floats, w: Floats) -> Floats:
-    penalty = np.full(x.shape[1], PENALTY * len(d) * 0.01)
+    penalty = np.full(x.shape[1], PENALTY)
     penalty[0] = 0.0
     share = np.clip(w @ d / w.sum(), 1e-6, 1 - 1e-6)
     beta = np.zeros(x.shape[1])
     beta[0] = np.log(share / (1 - share))
-    for _ in range(25):
+
+    def loss(at: Floats) -> float:
+        index = x @ at
+        return float(w @ (np.logaddexp(0.0, index) - d * index) + 0.5 * penalty @ at**2)
+
+    value = loss(beta)
+    for _ in range(50):
         chance = expit(x @ beta)
         gradient = x.T @ (w * (d - chance)) - penalty * beta
-        curvature = (x * (w * np.maximum(chance * (1 - chance), 1e-9))[:, None]).T @ x
+        curvature = (x * (w * chance * (1 - chance))[:, None]).T @ x
         curvature[np.diag_indices_from(curvature)] += penalty + 1e-9
         move = linalg.solve(curvature, gradient, assume_a="pos")
-        # Long first steps on nearly separated data overshoot: cap their length.
-        beta = beta + move * min(1.0, 5.0 / max(float(np.abs(move).max()), 1e-300))
-        if np.abs(move).max() < 1e-8:
+        size = 1.0  # halved until the likelihood improves: plain steps diverge on rare tags
+        while (new := loss(beta + size * move)) > value and size > 1e-6:
+            size /= 2
+        beta = beta + size * move
+        gained, value = value - new, new
+        if gained < 1e-9 * (1 + abs(value)):
             break
     return beta

@@ -55,7 +55,7 @@ def encode_tags(
         joined as a noisy or, ``1 - Π(1 - strength)``, and the source names them all, so a
         word found raises what the meaning suggests and never lowers it.
     progress
-        Called with the number of texts done after each batch.
+        Called with the number of different texts done after each batch; each is read once.
 
     Returns
     -------
@@ -73,15 +73,18 @@ def encode_tags(
     vocabulary = vocabulary or default_vocabulary()
     encoders = default_encoders() if using is None else tuple(using)
     ids, texts = _ids_and_texts(items)
-    found: list[pl.DataFrame] = []
-    for start in range(0, len(texts), BATCH):
-        batch = texts.slice(start, BATCH)
+    distinct = texts.drop_nulls().unique(maintain_order=True)
+    found = [_NOTHING]
+    for start in range(0, len(distinct), BATCH):
+        batch = distinct.slice(start, BATCH)
         evidence = pl.concat([encoder.encode(batch, vocabulary) for encoder in encoders])
         found.append(fuse(evidence).with_columns(pl.col("row") + start))
         if progress is not None:
             progress(len(batch))
-    rows = pl.concat(found) if found else _NOTHING
-    frame = rows.with_columns(ids.gather(rows["row"]).alias("item_id")).drop("row")
+    rows = pl.concat(found)
+    frame = pl.DataFrame({"item_id": ids, "text": texts}).join(
+        rows.with_columns(distinct.gather(rows["row"]).alias("text")).drop("row"), on="text"
+    )
     return tag_matrix_from_frame(frame, IdMap(pa.array(ids.to_list(), pa.string())), vocabulary)
 
 

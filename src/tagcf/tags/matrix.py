@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import polars as pl
 from scipy import sparse
 
 from tagcf.data.files import locate
-from tagcf.data.read import read_item_tags
+from tagcf.data.tables import read_item_tags
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import OutputError
 from tagcf.tags.surface import surface_tags
@@ -150,7 +149,8 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     ]
     return frame.select("item_id", "tag", *filled).with_columns(
         pl.col("item_id", "tag").cast(pl.String),
-        pl.col("strength", "confidence").cast(pl.Float64),
+        pl.col("strength").cast(pl.Float64),
+        pl.col("confidence").cast(pl.Float64).fill_nan(1.0),
     )
 
 
@@ -204,10 +204,3 @@ def write_item_tags(workspace: Workspace, matrix: TagMatrix) -> Path:
     with atomic_path(target) as partial:
         matrix_frame(matrix).write_parquet(partial)
     return target
-
-
-def items_of(ids: Iterable[str]) -> IdMap:
-    """Make the id map of a list of items."""
-    import pyarrow as pa
-
-    return IdMap(pa.array(list(ids), pa.string()))

@@ -1,4 +1,4 @@
-"""Surface tags of headlines: question mark, number, second person, quotation, length …
+"""Surface tags of headlines: question mark, number, second person, quotation, length.
 
 Each is one small rule over the text alone, listed with its meaning and examples in
 ``surface.toml``. They say how a headline is put, not what it is about.

@@ -63,7 +63,7 @@ def parse_vocabulary(content: bytes) -> Vocabulary:
 
 
 def problems(tags: Iterable[Tag]) -> list[str]:
-    """What is wrong with a set of tags: names used twice, unknown parents, cycles …"""
+    """What is wrong with a set of tags: names used twice, unknown parents, cycles."""
     found: list[str] = []
     by_slug: dict[str, Tag] = {}
     owner: dict[str, str] = {}
@@ -75,9 +75,11 @@ def problems(tags: Iterable[Tag]) -> list[str]:
         if tag.slug in by_slug:
             found.append(f"slug {tag.slug!r} is used twice")
         by_slug[tag.slug] = tag
-        for name in names_of(tag):
-            if owner.setdefault(name, tag.slug) != tag.slug:
-                found.append(f"name {name!r} belongs to {owner[name]} and {tag.slug}")
+        found += [
+            f"name {name!r} belongs to {owner[name]} and {tag.slug}"
+            for name in sorted(names_of(tag))
+            if owner.setdefault(name, tag.slug) != tag.slug
+        ]
     for tag in by_slug.values():
         parent = by_slug.get(tag.parent) if tag.parent else None
         if tag.parent and parent is None:

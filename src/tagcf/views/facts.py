@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tagcf.types import Effect, Method, Outcome, ReadReport, Rung, TagEffects, WhatIf
+from tagcf.types import Effect, Estimand, Method, Outcome, ReadReport, Rung, TagEffects, WhatIf
 from tagcf.views.labels import RUNGS, outcome_label
 from tagcf.views.numbers import Scale, scale_of
 
 METHODS: tuple[Method, ...] = ("joint", "matching", "iv")  # which one speaks, best first
+ESTIMANDS: tuple[Estimand, ...] = ("direct", "total", "treated", "local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,9 @@ def half_width(effect: Effect) -> float:
 
 
 def _one_estimand(effects: list[Effect]) -> list[Effect]:
-    """Keep the estimand that most effects carry: direct and total are never mixed in a chart."""
-    if not effects:
-        return []
-    [(common, _)] = Counter(effect.estimand for effect in effects).most_common(1)
-    return [effect for effect in effects if effect.estimand == common]
+    """Keep one estimand: direct and total are never mixed in a chart."""
+    chosen = min((ESTIMANDS.index(effect.estimand) for effect in effects), default=0)
+    return [effect for effect in effects if effect.estimand == ESTIMANDS[chosen]]
 
 
 def _common_rung(effects: list[Effect]) -> Rung | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
+from tagcf.effects.estimates import FALSE_DISCOVERY_RATE
 from tagcf.text import catalogue, say
 from tagcf.types import Effect, ReadReport
 from tagcf.views.facts import OutcomeFacts, ReportFacts
@@ -20,7 +21,6 @@ from tagcf.views.labels import (
 from tagcf.views.numbers import count, plain
 from tagcf.views.picture import Column, Table
 from tagcf.views.reasons import reason_text
-from tagcf.views.sentences import FALSE_DISCOVERY_RATE
 
 
 @dataclass(frozen=True, slots=True)

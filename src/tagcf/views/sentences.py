@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tagcf.effects.estimates import FALSE_DISCOVERY_RATE
 from tagcf.text import say
 from tagcf.types import Effect
 from tagcf.views.facts import OutcomeFacts
@@ -14,7 +15,6 @@ from tagcf.views.picture import Tone
 from tagcf.views.reasons import because
 
 MOST_NAMED = 6
-FALSE_DISCOVERY_RATE = 0.10  # of the contract: a claim needs q <= .10
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,9 @@ def import_coat(path: Path, folder: Path) -> Imported:
     )
     _wide(users, "user_id").write_csv(folder / "users.csv")
     _wide(items, "item_id").write_csv(folder / "items.csv")
-    items.select(pl.col("id").alias("item_id"), tag=pl.col("group") + ":" + pl.col("level")).write_csv(
-        folder / "item_tags.csv"
-    )
+    items.select(
+        pl.col("id").alias("item_id"), tag=pl.col("group") + ":" + pl.col("level")
+    ).write_csv(folder / "item_tags.csv")
     counts = (("chosen", int((chosen > 0).sum())), ("drawn", int((drawn > 0).sum())))
     return Imported(_SETTINGS, (Reason("import.coat", counts),))
 

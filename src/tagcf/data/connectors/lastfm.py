@@ -70,7 +70,7 @@ def _table(
     if named:
         frame = frame.rename(lambda column: column.removeprefix("//"))
     else:
-        frame = frame.rename({f"column_{k + 1}": name for k, name in enumerate(header)})
+        frame = frame.rename(dict(zip(frame.columns, header, strict=False)))
     need_columns(path, frame.columns, needed, "lastfm")
     return frame
 

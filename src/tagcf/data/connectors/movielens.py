@@ -18,10 +18,27 @@ from tagcf.errors import DataError
 from tagcf.types import Reason
 
 # Columns 6 to 24 of u.item, in the order of u.genre.
-_GENRES = (
-    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
-    "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
-).split()
+_GENRES = [
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +142,10 @@ def _original(home: Path) -> _Layout:
 
 def _headless(path: Path, width: int) -> pl.DataFrame:
     text = need_file(path, "movielens").read_bytes().decode("latin-1").encode()
-    frame = pl.read_csv(
-        text, separator="|", has_header=False, quote_char=None, infer_schema=False
-    )
-    needed = [f"column_{k + 1}" for k in range(width)]
-    need_columns(path, frame.columns, needed, "movielens")
+    frame = pl.read_csv(text, separator="|", has_header=False, quote_char=None, infer_schema=False)
+    # Named by position here, because polars releases count from 0 or from 1.
+    frame = frame.rename({old: f"column_{k + 1}" for k, old in enumerate(frame.columns)})
+    need_columns(path, frame.columns, [f"column_{k + 1}" for k in range(width)], "movielens")
     return frame
 
 

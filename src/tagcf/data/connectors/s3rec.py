@@ -28,7 +28,9 @@ def import_s3rec(path: Path, folder: Path) -> Imported:
     )
     sequences = lines.select(words=pl.col("line").str.strip_chars().str.split(" "))
     impressions = (
-        sequences.select(user_id=pl.col("words").list.first(), item_id=pl.col("words").list.slice(1))
+        sequences.select(
+            user_id=pl.col("words").list.first(), item_id=pl.col("words").list.slice(1)
+        )
         .with_columns(ts=pl.int_ranges(1, pl.col("item_id").list.len() + 1))
         .explode("item_id", "ts")
         .with_columns(chosen=pl.lit(1, pl.Int8))
@@ -55,8 +57,10 @@ def _tags(path: Path, name: str) -> pl.DataFrame:
     except (ValueError, TypeError, AttributeError) as broken:
         raise DataError("error.broken_json", path=path, detail=broken) from broken
     tag = pl.lit(f"{name.lower()}-attribute-") + pl.col("attribute").cast(pl.String)
-    return frame.explode("attribute").unique(maintain_order=True).select(
-        "item_id", tag=tag, source=pl.lit("attributes")
+    return (
+        frame.explode("attribute")
+        .unique(maintain_order=True)
+        .select("item_id", tag=tag, source=pl.lit("attributes"))
     )
 
 

@@ -77,7 +77,7 @@ def draw_effects(
     theta = sign * rng.uniform(0.10, 0.50, (n, N_LOGGED)) * room * active[:, None]
     weekly = 7 * settings.impressions_per_user_day
     dose = room * float(np.sqrt(20 / max(20.0, weekly)))
-    theta_return = direction[:, 0] * rng.uniform(0.008, 0.030, n) * dose * active
+    theta_return = direction[:, 0] * 0.005 * 8 ** rng.random(n) * dose * active
     shift = _tier_shifts(audience.city_tier, n, rng)
     own = rng.normal(size=(settings.items, N_LOGGED))
     own_user = rng.normal(size=(settings.users, N_LOGGED))

@@ -1,0 +1,130 @@
+"""How fast and how right the tag encoders are; writes ``benchmarks/results/tagging.json``.
+
+Quality is measured on the ``test`` captions of ``tests/tags/captions.toml`` (132 texts, 1-2
+tags each, by one hand): enough to tell working from not working, no more. Run it with one
+BLAS thread, so that speed is per core::
+
+    OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 python benchmarks/tagging.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tagcf.tags.embedding import SentenceEmbedding
+from tagcf.tags.encode import TextEncoder, encode_tags
+from tagcf.tags.lexicon import Lexicon
+from tagcf.tags.surface import Surface
+from tagcf.tags.vocabulary import ancestors, default_vocabulary
+
+ROOT = Path(__file__).parent.parent
+CAPTIONS = ROOT / "tests" / "tags" / "captions.toml"
+RESULT = ROOT / "benchmarks" / "results" / "tagging.json"
+
+# Rankings need every strength, so nothing is cut off here.
+ENCODERS: dict[str, tuple[TextEncoder, ...]] = {
+    "lexicon": (Lexicon(),),
+    "embedding": (SentenceEmbedding(minimum=0.0),),
+    "fused": (Lexicon(), SentenceEmbedding(minimum=0.0)),
+}
+
+
+def quality(using: Sequence[TextEncoder], split: str, lang: str) -> dict[str, float]:
+    """Score encoders on captions: hit@1, hit@3, and precision, recall at strength .5."""
+    captions = tomllib.loads(CAPTIONS.read_text("utf-8"))[split][lang]
+    matrix = encode_tags(pl.Series([one["text"] for one in captions]), using=using)
+    slugs = [tag.slug for tag in matrix.tags]
+    strength = matrix.strength.toarray()
+    by_slug = {tag.slug: tag for tag in default_vocabulary().tags}
+    hits: dict[str, list[float]] = {"hit@1": [], "hit@3": []}
+    carried = right = near = recalled = wanted = 0
+    for one, row in zip(captions, strength, strict=True):
+        true = set(one["tags"])
+        ranked = [slugs[k] for k in np.argsort(-row, kind="stable") if row[k] > 0]
+        hits["hit@1"].append(bool(true & set(ranked[:1])))
+        hits["hit@3"].append(bool(true & set(ranked[:3])))
+        found = {slugs[k] for k in np.flatnonzero(row >= 0.5)}
+        wider = {slug for tag in true for slug in ancestors(by_slug[tag], by_slug)}
+        carried, right = carried + len(found), right + len(found & true)
+        near += len(found & (true | wider))
+        recalled, wanted = recalled + len(found & true), wanted + len(true)
+    return {
+        "texts": len(captions),
+        **{name: round(float(np.mean(values)), 3) for name, values in hits.items()},
+        "precision": round(right / max(carried, 1), 3),
+        "precision_or_wider": round(near / max(carried, 1), 3),
+        "recall": round(recalled / wanted, 3),
+        "tags_per_text": round(carried / len(captions), 3),
+    }
+
+
+def simulated_titles(count: int, seed: int = 0) -> pl.Series:
+    """Titles made of the vocabulary's own words and filler, half Chinese, half English."""
+    rng = np.random.default_rng(seed)
+    terms = [word for tag in default_vocabulary().tags for word in (*tag.keywords, tag.zh)]
+    first, second = (rng.choice(terms, count) for _ in range(2))
+    return pl.DataFrame({"first": first, "second": second}).select(
+        pl.when(pl.int_range(pl.len()) % 2 == 0)
+        .then(pl.format("今天想和大家聊聊{}，还有关于{}的一点感受", "first", "second"))
+        .otherwise(
+            pl.format("What nobody told me about {} until I met {} last summer", "first", "second")
+        )
+        .alias("title")
+    )["title"]
+
+
+def speed(using: Sequence[TextEncoder], count: int) -> int:
+    """Texts per second of process time, after one warm-up call."""
+    titles = simulated_titles(count)
+    encode_tags(titles.head(100), using=using)
+    begin = time.process_time()
+    encode_tags(titles, using=using)
+    return round(count / (time.process_time() - begin))
+
+
+def main() -> None:
+    started = time.process_time()
+    result: dict[str, Any] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "polars": pl.__version__,
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+            "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS"),
+        },
+        "vocabulary": {"version": default_vocabulary().version, "tags": len(default_vocabulary())},
+        "texts_per_cpu_second": {
+            "lexicon": speed((Lexicon(),), 200_000),
+            "surface": speed((Surface(),), 200_000),
+            "embedding": speed((SentenceEmbedding(),), 3_000),
+        },
+        "quality": {
+            split: {
+                name: {lang: quality(using, split, lang) for lang in ("zh", "en")}
+                for name, using in ENCODERS.items()
+            }
+            for split in ("tune", "test")
+        },
+    }
+    result["cpu_seconds"] = round(time.process_time() - started, 1)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    json.dump(result, sys.stdout, indent=1, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A written world is a workspace like any other, and says that it is simulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from tagcf.data.read import read_log
+from tagcf.data.simulate import Platform, simulate, write_world
+from tagcf.data.simulate.sector import SECTORS, SectorName, read_sector
+from tagcf.data.workspace import open_workspace
+
+SMALL = {"users": 60, "items": 80, "tags": 16, "days": 21, "impressions_per_user_day": 3.0}
+
+
+@pytest.mark.parametrize("sector", SECTORS)
+def test_every_sector_is_read_back_as_the_log_in_memory(sector: SectorName, tmp_path: Path) -> None:
+    world = simulate(Platform(sector=sector, seed=3, **SMALL))  # type: ignore[arg-type]  # see SMALL
+    write_world(world, tmp_path)
+    log = read_log(tmp_path)
+    assert log.simulated
+    assert log.report.bad == ()
+    assert log.n_rows == world.log.n_rows
+    assert log.n_authors == world.log.n_authors
+    names = read_sector(sector).outcomes
+    assert (*(one.name for one in log.outcomes), log.derived[0].name) == names
+    assert [one.name for one in log.covariates] == ["duration_s", "hour", "user_activity"]
+    assert log.instruments[0].tags == (read_sector(sector).instrument,)
+    assert log.has_randomized
+    drawn = np.concatenate([batch.outcomes for batch in log.batches()])
+    np.testing.assert_allclose(drawn.mean(axis=0), world.drawn.mean(axis=0), rtol=1e-4)
+    ids = log.items.ids.to_pylist()
+    seen = {ids[item] for batch in log.batches() for item in np.unique(batch.item)}
+    assert seen == {world.log.items[item] for item in np.unique(world.shown.item)}
+
+
+def test_same_seed_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "again"):
+        write_world(simulate(Platform(seed=5, **SMALL)), tmp_path / name)  # type: ignore[arg-type]  # see SMALL
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(files) == 7
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_files_hold_the_world(tmp_path: Path) -> None:
+    world = simulate(Platform(seed=5, **SMALL))  # type: ignore[arg-type]  # see SMALL
+    write_world(world, tmp_path)
+    settings = open_workspace(tmp_path).settings
+    assert settings.data.simulated
+    assert "模拟" in (settings.data.title or "")
+    assert "simulated" in (settings.data.title or "")
+    rows = pl.read_parquet(tmp_path / "impressions.parquet")
+    assert rows.height == world.log.n_rows
+    assert not {"effect", "quality", "returned"} & set(rows.columns)
+    pairs = pl.read_csv(tmp_path / "item_tags.csv")
+    assert pairs.height == world.mechanism.catalogue.carried.sum()
+    assert set(pairs["source"]) == {"simulated"}
+    assert pl.read_parquet(tmp_path / "truth.parquet").equals(world.truth)
+    graph = yaml.safe_load((tmp_path / "tag_graph.yaml").read_text("utf-8"))
+    assert {"from": "camping", "to": "urban-escape", "kind": "causes"} in graph["edges"]
+    assert graph["tags"]["camping"]["zh"] == "露营"
+    users = pl.read_csv(tmp_path / "users.csv")
+    assert users.height == 60
+    assert set(users["role"]) <= set(read_sector("video").roles)
+
+
+def test_titles_name_a_part_of_the_carried_tags_and_no_others(tmp_path: Path) -> None:
+    world = simulate(Platform(seed=5, **SMALL))  # type: ignore[arg-type]  # see SMALL
+    write_world(world, tmp_path)
+    titles = pl.read_csv(tmp_path / "items.csv")["title"].to_list()
+    named = np.array(
+        [
+            [any(fragment in title for fragment in tag.keywords) for tag in world.tags.tags]
+            for title in titles
+        ]
+    )
+    carried = world.mechanism.catalogue.carried
+    assert 0.4 < named[carried].mean() < 0.95
+    assert named[~carried].mean() < 0.01
