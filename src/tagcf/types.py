@@ -260,9 +260,7 @@ class Effect:
     effective_items: float
     rung: Rung
     verdict: Verdict
-    reason: (
-        str | None
-    )  # key=value facts rendered in the chosen language; None when nothing limits it
+    reason: Reason | None  # what stopped or limits it; None where nothing does
     diagnostics: dict[str, float | int | str | None] = field(default_factory=dict)
 
 

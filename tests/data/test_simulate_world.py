@@ -12,7 +12,7 @@ from tagcf.data.simulate import Platform, World, simulate
 from tagcf.data.simulate.outcomes import BASE, BINARY, LINEAR_SLOPE, predictor_of
 from tagcf.data.simulate.sector import SECTORS, read_sector
 from tagcf.errors import SettingsError
-from tagcf.tags.vocabulary import default_vocabulary
+from tagcf.tags.vocabulary import default_vocabulary, name_index
 from tagcf.types import Floats
 
 
@@ -359,11 +359,15 @@ def test_sector_words_are_complete_and_agree_with_the_vocabulary(name: str) -> N
     assert all(tag.keywords for tag in sector.tags)
     for size, patterns in enumerate(sector.titles):
         assert all(pattern.count("{") == size for pattern in patterns)
+    names = name_index(default_vocabulary().tags)
+    for slug in slugs:  # none is another tag's name or alias
+        assert names.get(slug) is None or names[slug].slug == slug
     shipped = {tag.slug: tag for tag in default_vocabulary().tags}
     for tag in sector.tags:
         if tag.slug in shipped:
             same = shipped[tag.slug]
             assert (tag.zh, tag.en, tag.facet) == (same.zh, same.en, same.facet)
+        assert tag.parent not in slugs  # else tags would be tied in ways the truth leaves out
     if name == "video":
         assert set(slugs) <= set(shipped)
 

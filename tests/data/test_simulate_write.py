@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 
 from tagcf.data.read import read_log
 from tagcf.data.simulate import Platform, simulate, write_world
 from tagcf.data.simulate.sector import SECTORS, SectorName, read_sector
 from tagcf.data.workspace import open_workspace
+from tagcf.tags.graph import load_graph, read_edges
+from tagcf.tags.matrix import load_tags
 
 SMALL = {"users": 60, "items": 80, "tags": 16, "days": 21, "impressions_per_user_day": 3.0}
 
@@ -36,6 +37,18 @@ def test_every_sector_is_read_back_as_the_log_in_memory(sector: SectorName, tmp_
     ids = log.items.ids.to_pylist()
     seen = {ids[item] for batch in log.batches() for item in np.unique(batch.item)}
     assert seen == {world.log.items[item] for item in np.unique(world.shown.item)}
+    tags = load_tags(open_workspace(tmp_path), log)
+    assert {tag.slug for tag in tags.tags} == {tag.slug for tag in world.tags.tags}
+    assert (
+        tags.carried().sum()
+        == world.mechanism.catalogue.carried[np.isin(world.log.items.ids.to_pylist(), ids)].sum()
+    )
+    # What the graph calls downstream is what the truth lets change in a total effect.
+    slugs = [tag.slug for tag in world.tags.tags]
+    graph = load_graph(open_workspace(tmp_path), tags.tags)
+    for t, slug in enumerate(slugs):
+        caused = {slugs[child] for parent, child in world.mechanism.design.causes if parent == t}
+        assert graph.descendants(slug) & set(slugs) == caused
 
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
@@ -61,9 +74,12 @@ def test_files_hold_the_world(tmp_path: Path) -> None:
     assert pairs.height == world.mechanism.catalogue.carried.sum()
     assert set(pairs["source"]) == {"simulated"}
     assert pl.read_parquet(tmp_path / "truth.parquet").equals(world.truth)
-    graph = yaml.safe_load((tmp_path / "tag_graph.yaml").read_text("utf-8"))
-    assert {"from": "camping", "to": "urban-escape", "kind": "causes"} in graph["edges"]
-    assert graph["tags"]["camping"]["zh"] == "露营"
+    edges = {
+        (edge.upstream, edge.downstream)
+        for edge in read_edges(tmp_path / "tag_graph.yaml", world.tags.tags)
+    }
+    assert ("camping", "urban-escape") in edges
+    assert len(edges) == len(world.mechanism.design.causes)
     users = pl.read_csv(tmp_path / "users.csv")
     assert users.height == 60
     assert set(users["role"]) <= set(read_sector("video").roles)

@@ -231,7 +231,7 @@ def made_up_facts(n_tags: int = len(NAMES), seed: int = 4, **changes: object) ->
         title="Made-up platform",
         effects=effects,
         outcomes=OUTCOMES,
-        command="tagcf report made-up-platform",
+        folder="made-up-platform",
         n_tags=n_tags,
         window=(1_767_225_600.0, 1_769_817_600.0),
         tag_names=tag_names(n_tags),

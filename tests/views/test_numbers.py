@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tagcf.text import choose_language
@@ -19,7 +21,7 @@ def test_points_are_told_in_both_languages() -> None:
     scale = Scale(points=True, decimals=1)
     assert scale.change(0.0123) == "+1.2 pp"
     assert scale.change(-0.0123) == f"{MINUS}1.2 pp"
-    assert scale.interval(-0.001, 0.02) == f"[{MINUS}0.1, +2.0]"
+    assert scale.interval(-0.001, 0.02) == f"[{MINUS}0.1,\N{NO-BREAK SPACE}+2.0]"
     assert scale.level(0.1234) == "12.3%"
     choose_language("zh")
     assert scale.change(0.0123) == "+1.2 个百分点"
@@ -46,7 +48,7 @@ def test_ticks_are_round_and_few(low: float, high: float) -> None:
     assert 2 <= len(found) <= 7
     assert low - 1e-12 <= found[0]
     assert found[-1] <= high + 1e-9
-    steps = {round(b - a, 12) for a, b in zip(found, found[1:], strict=False)}
+    steps = {round(b - a, 12) for a, b in itertools.pairwise(found)}
     assert len(steps) == 1
     labels = [tick_label(v, found[1] - found[0], Scale(True, 1), as_change=True) for v in found]
     assert len(set(labels)) == len(labels)

@@ -68,6 +68,16 @@ def test_what_is_promised_is_the_shrunken_interval(click: OutcomeFacts) -> None:
             assert shown.effect in verdict(click).sentence
 
 
+def test_a_size_that_may_be_nothing_is_not_promised(click: OutcomeFacts) -> None:
+    sure = next(effect for effect in click.main if effect.verdict == "raises")
+    shaky = replace(sure, tag="shaky", shrunk=0.01, shrunk_low=-0.001, shrunk_high=0.021)
+    [group] = verdict(replace(click, main=(sure, shaky))).claims
+    assert {claim.tag: claim.caution for claim in group.named} == {
+        sure.tag: "",
+        "shaky": "direction only",
+    }
+
+
 def test_one_tag_is_spoken_of_as_one(click: OutcomeFacts) -> None:
     one = next(effect for effect in click.main if effect.verdict == "raises")
     assert verdict(replace(click, main=(one,))).headline == (
@@ -178,8 +188,10 @@ def test_the_love_plot_keeps_the_worst_control_of_each_tag() -> None:
 
 def test_a_waterfall_adds_up(click: OutcomeFacts) -> None:
     answer = what_ifs()[1]
-    view = waterfall_view(answer, click, tag_names(), "Item v77")
+    view = waterfall_view(answer, click, tag_names(), "", "demo")
     assert view.question == "What if it had no Cute pets, Light humour?"
+    assert view.title == "Item v77"
+    assert view.command.startswith("tagcf whatif demo --item v77 --without tag-0 --without tag-3")
     assert "13.1" in view.sentence
     bars = [row.spans[0] for row in view.chart.rows[1:-1]]
     assert bars[0].low == pytest.approx(answer.before)
@@ -189,11 +201,12 @@ def test_a_waterfall_adds_up(click: OutcomeFacts) -> None:
 
 
 def test_an_unsupported_what_if_says_stop(click: OutcomeFacts) -> None:
-    view = waterfall_view(what_ifs()[2], click, tag_names(), "Item v3")
+    view = waterfall_view(what_ifs()[2], click, tag_names(), "A title", "demo")
+    assert view.title == "“A title” (Item v3)"
     assert not view.supported
     assert "do not act on it: Only 3 items do without it" in view.sentence
     silent = replace(what_ifs()[2], before=None, after=None, delta=None)
-    bare = waterfall_view(silent, click, tag_names(), "Item v3")
+    bare = waterfall_view(silent, click, tag_names(), "A title", "demo")
     assert bare.chart is None
     assert bare.sentence.startswith("Only 3 items")
 

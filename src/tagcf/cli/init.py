@@ -23,7 +23,7 @@ def init(folder: Path, force: bool) -> None:
     """Look at the files in DIR and write a commented tagcf.toml."""
     target = folder / FILE_NAME
     if target.exists() and not force:
-        raise DataError("error.settings_exist", path=target)
+        raise DataError("init.settings_exist", path=target)
     settings = guess_settings(folder)
     parse_settings(settings, str(target))
     write_text(target, render_settings(settings))

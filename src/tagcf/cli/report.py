@@ -30,7 +30,7 @@ def report(*, folder: Path, output: Path | None, as_json: bool) -> None:
     """Write the report of DIR as one HTML file and print its path."""
     workspace = open_workspace(folder)
     target = output or workspace.out / "report.html"
-    facts = gather_report(workspace, _commands(folder))
+    facts = gather_report(workspace, shlex.quote(str(folder)))
     write_text(target, render_report(facts, language()))
     if as_json:
         click.echo(json.dumps(_summary(target, facts), ensure_ascii=False, indent=1))
@@ -40,12 +40,6 @@ def report(*, folder: Path, output: Path | None, as_json: bool) -> None:
     if facts.simulated:
         click.echo(say("report.simulated_long"), err=True)
     click.echo(target)
-
-
-def _commands(folder: Path) -> str:
-    """The lines that make the report again."""
-    quoted = shlex.quote(str(folder))
-    return f"tagcf effects {quoted}\ntagcf report {quoted}"
 
 
 def _summary(target: Path, facts: ReportFacts) -> dict[str, object]:
@@ -70,5 +64,5 @@ def _one(outcome: OutcomeFacts) -> dict[str, object]:
         "lowers": tags("lowers"),
         "no clear effect": tags("no clear effect"),
         "cannot tell": tags("cannot tell"),
-        "verdict": verdict(outcome).sentence,
+        "verdict": verdict(outcome).sentence.replace("\N{NO-BREAK SPACE}", " "),
     }

@@ -134,6 +134,7 @@ def _told(ready: Prepared, question: Question, answers: Answers) -> WhatIf:
                 answers.share_high[0],
                 strict=True,
             )
+            if tag >= 0
         )
     )
     return WhatIf(

@@ -32,7 +32,11 @@ class _Parsed:
 
 
 def what_if_many(
-    ready: Prepared, questions: pl.DataFrame, *, estimand: Estimand = "direct"
+    ready: Prepared,
+    questions: pl.DataFrame,
+    *,
+    estimand: Estimand = "direct",
+    first_outcome: str | None = None,
 ) -> pl.DataFrame:
     """Answer a table of questions. A bad row gets a reason, and never stops the others.
 
@@ -41,6 +45,8 @@ def what_if_many(
     questions
         ``item_id`` and at least one of ``without`` and ``with`` (a list of tag names, or one
         name); optional ``user_id`` and ``outcome`` (null: everybody, the first outcome).
+    first_outcome
+        Outcome of questions that name none; the first fitted one unless given.
 
     Returns
     -------
@@ -57,7 +63,8 @@ def what_if_many(
     """
     table = _checked(questions)
     parsed = _parse(ready, table)
-    outcomes = table["outcome"].fill_null(ready.outcomes[0] if ready.outcomes else "")
+    first_outcome = first_outcome or next(iter(ready.outcomes), "")
+    outcomes = table["outcome"].fill_null(first_outcome)
     columns = _Columns.of(parsed.edits.tag.shape)
     reason = parsed.reason
     for name in outcomes.unique(maintain_order=True):
@@ -179,7 +186,7 @@ def _padded(item: Codes, shown: Codes, user: Codes, keys: pl.DataFrame) -> Edits
     row = keys["row"].to_numpy()
     count = np.bincount(row, minlength=len(item))
     place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    tag = np.full((len(item), int(count.max(initial=0))), -1, np.int64)
+    tag = np.full((len(item), int(count.max(initial=1))), -1, np.int64)
     value = np.zeros(tag.shape, dtype=bool)
     tag[row, place] = keys["tag"].to_numpy()
     value[row, place] = keys["value"].to_numpy() == 1

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from tagcf.counterfactual.model import predict
 from tagcf.counterfactual.prepare import AlignedFit, Prepared
@@ -39,12 +38,10 @@ FIRST_REFUSED = OVERLAP  # from here on no number is given at all
 CANNOT_TELL = OVERLAP + 1
 NOT_ESTIMATED = OVERLAP + 2
 
-_UPPER = 0.975
-
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """Q questions, each with up to m tags to set."""
+    """Q questions, each with up to m tags to set; m is at least 1."""
 
     item: Codes  # (Q,) position in the tag matrix; -1: an item without tags
     shown: Codes  # (Q,) position in the response model; -1: never shown
@@ -102,9 +99,9 @@ def answer_edits(ready: Prepared, fit: AlignedFit, edits: Edits) -> Answers:
     changed = filled & (carried[rows, tag] != edits.value)
     sign = np.where(changed, np.where(edits.value, 1.0, -1.0), 0.0)
     share = sign * fit.coef[tag]
-    half = np.where(changed, _quantile(fit.df[tag]) * np.sqrt(fit.cov[tag, tag].clip(0)), 0.0)
+    half = np.where(changed, fit.quantile[tag] * fit.se[tag], 0.0)
     # Summed from left to right, as a reader would, so that the shares add up to the last bit.
-    delta = np.cumsum(share, axis=1)[:, -1] if share.shape[1] else np.zeros(len(tag))
+    delta = np.cumsum(share, axis=1)[:, -1]
     whole = _half_width(fit, tag, sign, changed)
     before = _before(ready, fit, edits)
     after = before + delta
@@ -136,33 +133,31 @@ def _dense_rows(ready: Prepared, item: Codes) -> Mask:
     return dense
 
 
-def _quantile(df: Floats) -> Floats:
-    return np.asarray(stdtrit(np.where(np.isnan(df), 1.0, df), _UPPER))
-
-
 def _half_width(fit: AlignedFit, tag: Positions, sign: Floats, changed: Mask) -> Floats:
     """(Q,) half the width of the interval of delta."""
-    if not tag.shape[1]:
-        return np.zeros(len(tag))
     pairs = fit.cov[tag[:, :, None], tag[:, None, :]]
     variance = np.einsum("qi,qij,qj->q", sign, pairs, sign)
     # Upper bound whatever the correlations: for total effects, each from a fit of its own,
     # and where a two-way clustered covariance is not positive.
-    bound = (np.abs(sign) * np.sqrt(fit.cov[tag, tag].clip(0))).sum(1) ** 2
+    bound = (np.abs(sign) * fit.se[tag]).sum(1) ** 2
     unknown = (variance <= 0) | (fit.estimand == "total")
-    df = np.where(changed, fit.df[tag], np.inf).min(1)
-    return np.asarray(_quantile(df) * np.sqrt(np.where(unknown, bound, variance)))
+    # The quantile falls with the degrees of freedom: the smallest has the largest.
+    quantile = np.where(changed, fit.quantile[tag], 0.0).max(1)
+    return np.asarray(quantile * np.sqrt(np.where(unknown, bound, variance)))
 
 
 def _before(ready: Prepared, fit: AlignedFit, edits: Edits) -> Floats:
     """(Q,) predicted outcome as things are; a derived outcome has only the fit's average."""
     if fit.position < 0:
         return np.full(len(edits.item), fit.baseline)
-    alone = predict(ready.model, fit.position, edits.shown, None).value
-    if not (edits.user >= 0).any():
-        return alone
-    paired = predict(ready.model, fit.position, edits.shown, edits.user).value
-    return np.where(edits.user >= 0, paired, alone)
+    given = edits.user >= 0
+    before = np.empty(len(given))
+    alone, shown = ~given, edits.shown
+    if alone.any():
+        before[alone] = predict(ready.model, fit.position, shown[alone], None).value
+    if given.any():
+        before[given] = predict(ready.model, fit.position, shown[given], edits.user[given]).value
+    return before
 
 
 def _reasons(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 from scipy import sparse
+from scipy.special import stdtrit
 
 from tagcf.counterfactual.model import ResponseModel, bounds
 from tagcf.counterfactual.names import IdIndex, TagNames, index_ids, index_tags
@@ -25,6 +26,7 @@ from tagcf.types import (
 )
 
 DEFAULT_THRESHOLD = 0.5
+UPPER = 0.975  # intervals are 95%
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class AlignedFit:
     baseline: float
     coef: Floats  # (T,)
     cov: Floats  # (T, T)
-    df: Floats  # (T,)
+    se: Floats  # (T,) root of the covariance's diagonal
+    quantile: Floats  # (T,) t(.975) at the effective degrees of freedom of each tag
     estimated: Mask  # (T,) the fit has the tag
     usable: Mask  # (T,) its verdict is not "cannot tell"
 
@@ -121,7 +124,8 @@ def _align(fit: JointFit, tags: TagMatrix, model: ResponseModel) -> AlignedFit:
     # The tag that the fit does not have reads position -1 and is blanked.
     coef = np.where(known, fit.coef[at], 0.0)
     cov = np.where(known[:, None] & known, fit.cov[np.ix_(at, at)], 0.0)
-    finite = np.isfinite(coef) & np.isfinite(np.diag(cov))
+    df = np.where(known, fit.df[at], np.nan)
+    finite = np.isfinite(coef) & np.isfinite(np.diag(cov)) & (df > 0)
     position = model.position(fit.outcome)
     share = (0.0, 1.0) if fit.kind in ("binary", "rate") else (-np.inf, np.inf)
     low, high = bounds(model.outcomes[position]) if position >= 0 else share
@@ -134,7 +138,8 @@ def _align(fit: JointFit, tags: TagMatrix, model: ResponseModel) -> AlignedFit:
         baseline=fit.baseline,
         coef=np.where(finite, coef, 0.0),
         cov=np.where(finite[:, None] & finite, cov, 0.0),
-        df=np.where(known, fit.df[at], np.nan),
+        se=np.sqrt(np.where(finite, np.diag(cov), 0.0).clip(0)),
+        quantile=np.asarray(stdtrit(np.where(df > 0, df, 1.0), UPPER)),
         estimated=known,
         usable=known & finite & fit.usable[at],
     )

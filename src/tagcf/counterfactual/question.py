@@ -57,8 +57,8 @@ def parse_question(
         item=np.array([tagged], np.int32),
         shown=np.array([shown], np.int32),
         user=np.array([-1 if user is None else _find_user(ready, user)], np.int32),
-        tag=np.array([[*off, *on]], np.int64).reshape(1, -1),
-        value=np.array([[False] * len(off) + [True] * len(on)]).reshape(1, -1),
+        tag=np.array([[*off, *on] or [-1]], np.int64),
+        value=np.array([[False] * len(off) + [True] * len(on) or [False]]),
     )
     return Question(item, user, off, on, fit, edits)
 

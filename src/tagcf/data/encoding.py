@@ -41,10 +41,10 @@ def detect_encoding(path: Path, wanted: str = "auto") -> str:
         try:
             codecs.lookup(wanted)
         except LookupError:
-            raise SettingsError("error.unknown_encoding", name=wanted) from None
+            raise SettingsError("data.unknown_encoding", name=wanted) from None
         offset = _first_undecodable(path, wanted)
         if offset is not None:
-            raise DataError("error.bad_bytes", path=path, offset=offset, encoding=wanted)
+            raise DataError("data.bad_bytes", path=path, offset=offset, encoding=wanted)
         return wanted
     with open_bytes(path) as file:
         start = b"".join(_chunks(file, path, limit=2))
@@ -55,7 +55,7 @@ def detect_encoding(path: Path, wanted: str = "auto") -> str:
         return "utf-8"
     if _looks_chinese(_window(path, offset)) and _first_undecodable(path, "gb18030") is None:
         return "gb18030"
-    raise DataError("error.bad_bytes", path=path, offset=offset, encoding="utf-8")
+    raise DataError("data.bad_bytes", path=path, offset=offset, encoding="utf-8")
 
 
 def _chunks(file: BinaryIO, path: Path, limit: int | None = None) -> Iterator[bytes]:
@@ -66,9 +66,9 @@ def _chunks(file: BinaryIO, path: Path, limit: int | None = None) -> Iterator[by
             if limit is not None:
                 return
     except EOFError:
-        raise DataError("error.truncated_gzip", path=path) from None
+        raise DataError("data.truncated_gzip", path=path) from None
     except (gzip.BadGzipFile, zlib.error) as broken:
-        raise DataError("error.broken_gzip", path=path, detail=broken) from broken
+        raise DataError("data.broken_gzip", path=path, detail=broken) from broken
 
 
 def _first_undecodable(path: Path, encoding: str) -> int | None:
@@ -102,20 +102,17 @@ def _window(path: Path, offset: int) -> bytes:
 def _looks_chinese(block: bytes) -> bool:
     """Tell GBK text from UTF-8 with a flaw and from Latin-1.
 
-    Most of its non-ASCII text is not UTF-8, and most of its two-byte characters belong to
-    the 6,763 of GB 2312, which bytes of another encoding rarely hit.
+    Nearly all Chinese text is made of the 3,755 everyday characters of GB 2312 (lead bytes
+    B0 to D7) and its punctuation (A1 to A3); bytes of UTF-8 or Latin-1 text rarely fall there.
     """
-    as_utf8 = [char for char in block.decode("utf-8", "replace") if char > "\x7f"]
-    if as_utf8.count("\ufffd") * 2 <= len(as_utf8):
-        return False
     wide = [char for char in block.decode("gb18030", "replace") if char > "\x7f"]
-    everyday = sum(1 for char in wide if _in_gb2312(char))
+    everyday = sum(1 for char in wide if _is_everyday(char))
     return everyday * 10 >= len(wide) * 7
 
 
-def _in_gb2312(char: str) -> bool:
+def _is_everyday(char: str) -> bool:
     try:
-        char.encode("gb2312")
+        lead = char.encode("gb2312")[0]
     except UnicodeEncodeError:
         return False
-    return True
+    return 0xB0 <= lead <= 0xD7 or 0xA1 <= lead <= 0xA3

@@ -47,7 +47,7 @@ class Table:
         """Return `column` if the table has it; else raise `DataError` with near names."""
         if column not in self.columns:
             raise DataError(
-                "error.missing_column",
+                "data.missing_column",
                 column=column,
                 path=self.path,
                 setting=setting,
@@ -77,7 +77,7 @@ def locate(root: Path, name: str) -> Path | None:
     if (root / name).is_dir():
         found.append(root / name)
     if len(found) > 1:
-        raise DataError("error.two_tables", name=name, paths=", ".join(p.name for p in found))
+        raise DataError("data.two_tables", name=name, paths=", ".join(p.name for p in found))
     return found[0] if found else None
 
 
@@ -98,7 +98,7 @@ def describe(path: Path, name: str, encoding: str = "auto") -> Table:
     if path.is_dir():
         parts = tuple(sorted(path.rglob("*.parquet")))
         if not parts:
-            raise DataError("error.empty_folder", path=path)
+            raise DataError("data.empty_folder", path=path)
         headers = [_parquet_columns(part, in_folder=True) for part in parts]
         return Table(name, path, parts, "parquet", headers[0])
     if path.suffix == ".parquet":
@@ -146,23 +146,23 @@ def _csv_header(path: Path, encoding: str) -> tuple[str, tuple[str, ...]]:
         start = file.read(1 << 16)
     text = start.decode(encoding, "ignore").lstrip("\ufeff")
     if not text.strip():
-        raise DataError("error.empty_file", path=path)
+        raise DataError("data.empty_file", path=path)
     line = text.splitlines()[0]
     delimiter = max(",\t;", key=line.count)
     columns = tuple(next(csv.reader(io.StringIO(text), delimiter=delimiter)))
     twice = {name for name in columns if columns.count(name) > 1}
     if twice:
-        raise DataError("error.column_twice", path=path, column=min(twice))
+        raise DataError("data.column_twice", path=path, column=min(twice))
     return delimiter, columns
 
 
 def _parquet_columns(part: Path, *, in_folder: bool) -> tuple[str, ...]:
     if not in_folder and part.stat().st_size == 0:
-        raise DataError("error.empty_file", path=part)
+        raise DataError("data.empty_file", path=part)
     try:
         return tuple(pq.read_schema(part).names)
     except (pa.ArrowException, OSError) as broken:
-        key = "error.broken_part" if in_folder else "error.broken_parquet"
+        key = "data.broken_part" if in_folder else "data.broken_parquet"
         raise DataError(key, path=part, detail=_first_line(broken)) from broken
 
 
@@ -183,7 +183,7 @@ def _csv_batches(table: Table, columns: Sequence[str], ledger: Ledger) -> Iterat
             ledger.tell(BROKEN_LINE, table.file, skipped, count=len(skipped), action="dropped")
             skipped.clear()
     except (pa.ArrowException, OSError, EOFError) as broken:
-        raise DataError("error.broken_csv", path=table.path, detail=_first_line(broken)) from broken
+        raise DataError("data.broken_csv", path=table.path, detail=_first_line(broken)) from broken
 
 
 def _csv_reader(
@@ -213,13 +213,13 @@ def _parquet_batches(table: Table, columns: Sequence[str]) -> Iterator[RawBatch]
             with pq.ParquetFile(part) as file:
                 lacking = [column for column in columns if column not in file.schema_arrow.names]
                 if lacking:
-                    raise DataError("error.part_lacks_column", path=part, column=lacking[0])
+                    raise DataError("data.part_lacks_column", path=part, column=lacking[0])
                 for block in file.iter_batches(BATCH_ROWS, columns=list(columns)):
                     frame = pl.DataFrame(pl.from_arrow(block)).select(columns)
                     yield RawBatch(frame, Place(name, row))
                     row += frame.height
         except (pa.ArrowException, OSError) as broken:
-            key = "error.broken_part" if table.path.is_dir() else "error.broken_parquet"
+            key = "data.broken_part" if table.path.is_dir() else "data.broken_parquet"
             raise DataError(key, path=part, detail=_first_line(broken)) from broken
 
 

@@ -74,7 +74,7 @@ def guess_settings(root: Path) -> dict[str, Any]:
     """
     log = _look(root, "impressions")
     if log is None:
-        raise DataError("error.no_impressions", path=root)
+        raise DataError("data.no_impressions", path=root)
     items, users = _look(root, "items"), _look(root, "users")
     data = {
         "user": log.first(_USER) or "",
@@ -87,7 +87,7 @@ def guess_settings(root: Path) -> dict[str, Any]:
     taken = {*data.values(), design.get("stratum"), design.get("randomized")}
     outcomes = _outcomes(log, {*taken, design.get("propensity")})
     if not outcomes:
-        raise DataError("error.no_outcome_found", path=log.table.path)
+        raise DataError("init.no_outcome_found", path=log.table.path)
     settings: dict[str, Any] = {"data": data, "outcomes": outcomes, "design": design}
     text = _text_columns(items, str(data["item"])) if items else []
     return settings | ({"content": {"text": text}} if text else {})
@@ -102,7 +102,7 @@ def _item(log: _Look) -> str:
     found = log.first(_ITEM)
     if found is None:
         raise DataError(
-            "error.no_item_column", path=log.table.path, known=", ".join(log.table.columns)
+            "init.no_item_column", path=log.table.path, known=", ".join(log.table.columns)
         )
     return found
 

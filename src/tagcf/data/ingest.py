@@ -59,6 +59,7 @@ class Ingest:
             self._refuse_nothing()
             count_repeats(hashes, self._places, self.ledger)
         hashes_path.unlink()
+        self._tell_encodings()
         write_table(folder / "items.arrow", stored(self.items, self.item_ids.texts()))
         users = self.user_ids.texts() if self.plan.user else pl.Series([NOBODY])
         write_table(folder / "users.arrow", stored(self.users, users))
@@ -93,11 +94,19 @@ class Ingest:
     def _refuse_nothing(self) -> None:
         path = self.tables.impressions.path
         if not self.rows_read:
-            raise DataError("error.no_rows", path=path)
+            raise DataError("data.no_rows", path=path)
         if not self.rows_used:
             dropped = [one for one in self.ledger.findings() if one.action == "dropped"]
             where = max(dropped, key=lambda one: one.count).worded().where
-            raise DataError("error.no_usable_rows", path=path, where=where)
+            raise DataError("data.no_usable_rows", path=path, where=where)
+
+    def _tell_encodings(self) -> None:
+        """Say which files were not UTF-8: a guess that a person should be able to check."""
+        rows = (self.rows_read, len(self.item_ids), len(self.user_ids))
+        tables = (self.tables.impressions, self.tables.items, self.tables.users)
+        for table, count in zip(tables, rows, strict=True):
+            if table is not None and table.encoding == "gb18030":
+                self.ledger.tell("note.encoding", table.file, [], count=count, action="kept")
 
     def _digest(self, batch: RawBatch, hashes: BinaryIO) -> pa.RecordBatch:
         """Check and code one block; rows that cannot be used are left out."""

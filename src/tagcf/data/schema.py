@@ -87,7 +87,7 @@ def open_tables(root: Path, settings: Settings) -> Tables:
     encoding = settings.data.encoding
     impressions = open_table(root, "impressions", encoding)
     if impressions is None:
-        raise DataError("error.no_impressions", path=root)
+        raise DataError("data.no_impressions", path=root)
     return Tables(
         impressions, open_table(root, "items", encoding), open_table(root, "users", encoding)
     )
@@ -155,7 +155,7 @@ def _author(settings: Settings, tables: Tables) -> str | None:
     if name is None:
         return None
     if tables.items is None:
-        raise DataError("error.no_items_for", setting="design.author", column=name)
+        raise DataError("data.no_items_for", setting="design.author", column=name)
     return tables.items.require(name, "design.author")
 
 
@@ -181,7 +181,7 @@ def _find(
         known += table.columns
         files.append(table.file)
     raise DataError(
-        "error.missing_column",
+        "data.missing_column",
         column=name,
         path=", ".join(files),
         setting=setting,
@@ -200,7 +200,7 @@ def _covariate(name: str, tables: Tables, time: str | None) -> Part:
     if name in CLOCK_LEVELS and not present:
         if time is None:
             raise DataError(
-                "error.time_needed", what=f"design.covariates: {name}", path=tables.impressions.path
+                "data.time_needed", what=f"design.covariates: {name}", path=tables.impressions.path
             )
         return Part(name, "clock")
     return _find(name, tables, "design.covariates")
@@ -227,7 +227,7 @@ def _known_axes(
 def _logged(settings: Settings, log: Table) -> tuple[Outcome, ...]:
     """Outcomes that are columns of the log."""
     if not settings.outcomes:
-        raise DataError("error.no_outcomes", path=log.path)
+        raise DataError("data.no_outcomes", path=log.path)
     return tuple(
         Outcome(
             name,
@@ -247,9 +247,9 @@ def _derived(
     wanted = {name: one for name, one in settings.outcomes.items() if one.derive is not None}
     for name in wanted:
         if time is None:
-            raise DataError("error.time_needed", what=f"outcomes.{name}", path=log.path)
+            raise DataError("data.time_needed", what=f"outcomes.{name}", path=log.path)
         if user is None:
-            raise DataError("error.user_needed", what=f"outcomes.{name}", path=log.path)
+            raise DataError("data.user_needed", what=f"outcomes.{name}", path=log.path)
     return tuple(_derived_outcome(name, one) for name, one in wanted.items())
 
 

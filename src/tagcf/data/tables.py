@@ -54,7 +54,7 @@ def check_item_tags(workspace: Workspace) -> tuple[pl.DataFrame, tuple[BadRows, 
     """`read_item_tags`, and what was wrong with the file."""
     table = find_item_tags(workspace)
     if table is None:
-        raise DataError("error.no_item_tags", path=workspace.root)
+        raise DataError("data.no_item_tags", path=workspace.root)
     for column in TAG_COLUMNS[:2]:
         table.require(column, "item_tags")
     present = [column for column in TAG_COLUMNS if column in table.columns]

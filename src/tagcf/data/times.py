@@ -39,7 +39,7 @@ def check_zone(name: str) -> str:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         hint = did_you_mean(name, zoneinfo.available_timezones())
-        raise SettingsError("error.unknown_zone", name=name, hint=hint) from None
+        raise SettingsError("data.unknown_zone", name=name, hint=hint) from None
     return name
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from tagcf.effects.basis import expand
@@ -58,7 +59,7 @@ def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[i
     return Block(
         cell=design.cells(log, batch, keep),
         x=expand(design.basis, batch.covariates[keep]),
-        y=batch.outcomes[np.ix_(keep, outcomes)],
+        y=batch.outcomes[keep][:, list(outcomes)],
         w=batch.weights[keep, outcomes[0]],
         clusters=batch.clusters[keep],
         user=batch.user[keep],
@@ -72,7 +73,7 @@ def sum_block(block: Block, n_cells: int) -> CellSums:
     weighted = block.x * block.w[:, None]
     return CellSums(
         rows=rows,
-        weight=np.bincount(block.cell, weights=block.w, minlength=n_cells),
+        weight=total_by(block.cell, block.w, n_cells),
         x=by_cell @ block.x,
         y=by_cell @ block.y,
         xx=weighted.T @ block.x,
@@ -98,7 +99,12 @@ def sum_cells(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> CellS
     return total
 
 
-def sum_matrix(code: Codes, weight: Floats, n_codes: int) -> sparse.csr_array:
+def total_by(code: NDArray[np.integer], weight: Floats, n_codes: int) -> Floats:
+    """(n_codes,) sum of weights by code."""
+    return np.asarray(np.bincount(code, weights=weight, minlength=n_codes), dtype=np.float64)
+
+
+def sum_matrix(code: NDArray[np.integer], weight: Floats, n_codes: int) -> sparse.csr_array:
     """(n_codes, n) matrix that sums rows by code: ``sum_matrix(c, w, C) @ x``."""
     rows = np.arange(code.size)
     return sparse.csr_array((weight, (code, rows)), shape=(n_codes, code.size))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagcf.effects.cells import CellSums
 from tagcf.effects.scores import ScoreSums
@@ -86,7 +87,7 @@ def clustered_errors(
 
 def _cell_scores(part: Partialled, scores: ScoreSums, k: int) -> Floats:
     """(C, T) Σ w e (partialled tags) of each cell."""
-    return part.cell_tags * scores.e[k][:, None] - scores.ex[k] @ part.projection
+    return np.asarray(part.cell_tags * scores.e[k][:, None] - scores.ex[k] @ part.projection)
 
 
 def _moves(
@@ -140,7 +141,7 @@ def _move_single(
     influence: Floats,
     cell_scores: Floats,
     cell_group: Codes,
-    cells: Codes,
+    cells: NDArray[np.integer],
     solved: Solution,
 ) -> Floats:
     """(K, m, T) moves for clusters of one cell: rank one, Sherman–Morrison."""
@@ -152,7 +153,7 @@ def _move_single(
     inflate = factor / np.maximum(1.0 - np.minimum(leverage, LEVERAGE_LIMIT), 1.0 - LEVERAGE_LIMIT)
     own = np.einsum("kc,ct->kct", scores.e[:, cells], hat[cells])
     within = cell_scores[:, cells] - own
-    return (own * inflate[None, :, None] + within) @ solved.inverse
+    return np.asarray((own * inflate[None, :, None] + within) @ solved.inverse)
 
 
 def _rows_of(
@@ -161,7 +162,7 @@ def _rows_of(
     scores: ScoreSums,
     hat: Floats,
     root: Floats,
-    cells: Codes,
+    cells: NDArray[np.integer],
     cell_group: Codes,
 ) -> tuple[Floats, Floats]:
     """(m, T) rows of R and (m, K) residuals of a cluster of several cells."""
@@ -177,7 +178,7 @@ def _rows_of(
 
 
 def _move_block(rows: Floats, e: Floats, within: Floats, solved: Solution) -> Floats:
-    """(K, T) the move for one cluster: A⁻¹R'(I - RA⁻¹R')⁻¹e, by eigenvalues so that it is finite."""
+    """(K, T) move for one cluster: A⁻¹R'(I - RA⁻¹R')⁻¹e, by eigenvalues so that it is finite."""
     hat_matrix = rows @ solved.inverse @ rows.T
     values, vectors = np.linalg.eigh(hat_matrix)
     inflate = 1.0 / np.maximum(1.0 - np.minimum(values, LEVERAGE_LIMIT), 1.0 - LEVERAGE_LIMIT)

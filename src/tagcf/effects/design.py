@@ -134,7 +134,7 @@ def make_design(
     low, high = _cluster_range(log, design)
     return replace(
         design,
-        nested_axes=tuple(bool(nested) for nested in (low >= high).all(axis=1)),
+        nested_axes=tuple(bool((a >= b).all()) for a, b in zip(low, high, strict=True)),
         cell_clusters=tuple(high),
     )
 

@@ -128,7 +128,7 @@ def fit_dose(log: EventLog, carried: Floats, periods: Periods, columns: Mask | N
     columns
         (T,) tags in the model; ``None``: all.
     """
-    shown = np.asarray(periods.counts.sum(axis=0)).ravel()
+    shown = np.asarray(periods.counts.sum(axis=0), dtype=np.float64).ravel()
     centred = _centre(log, carried, shown)
     dose = np.asarray(periods.counts @ centred)
     basis, _ = np.linalg.qr(periods.controls) if periods.controls.size else (dose[:, :0], None)
@@ -186,7 +186,7 @@ def _covariance(
     weighted = sparse.csr_array(periods.counts.multiply(e[:, None]))
     item_sums = np.asarray(weighted.sum(axis=0)).ravel()
     pairs = sparse.csr_array(by_user @ weighted)
-    pair_squares = np.asarray(pairs.multiply(pairs).sum(axis=0)).ravel()
+    pair_squares: Floats = np.asarray(pairs.multiply(pairs).sum(axis=0)).ravel()
     users = int(np.unique(periods.user).size)
     free = max(users - len(inverse) - periods.controls.shape[1], 1)
     by_users = inverse @ (user_scores.T @ user_scores) @ inverse * (users / free)

@@ -55,10 +55,11 @@ def to_effects(
     p = 2 * stats.t.sf(np.abs(found.estimate) / np.where(found.se > 0, found.se, np.nan), found.df)
     if found.interval is not None and found.p is not None:
         low, high, p = found.interval[:, 0], found.interval[:, 1], found.p
+    low, high, p = np.asarray(low), np.asarray(high), np.asarray(p)
     q = false_discovery(np.where(told, p, np.nan))
     # t intervals are wider than normal ones: shrink with the normal error that is as wide.
     error = half / stats.norm.ppf(1 - ALPHA / 2)
-    target: Floats | float = 0.0 if shrink_to is None else shrink_to
+    target = np.zeros_like(found.estimate) if shrink_to is None else shrink_to
     shrunk, shrunk_low, shrunk_high = shrink(
         np.where(told, found.estimate, np.nan), np.where(told, error, np.nan), target
     )

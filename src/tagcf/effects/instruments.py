@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import linalg, stats
@@ -40,6 +41,8 @@ class StageFit:
     set_high: Floats  # (K,)
     bounded: tuple[bool, ...]  # (K,) the set is an interval
     set_p: Floats  # (K,) Anderson–Rubin p-value of no effect
+    cov_unadjusted: Floats  # (K, E, E) homoskedastic and independent: for comparison only
+    f_unadjusted: Floats  # (E,) first-stage F of each equation, likewise
     n_rows: int
     clusters: int  # smallest number of clusters among the axes
 
@@ -52,6 +55,11 @@ class _Moments:
     z_on: Floats  # (A, L) instruments on controls
     d_on: Floats  # (A, E)
     y_on: Floats  # (A, K)
+    dd: Floats  # (E, E)
+    dy: Floats  # (E, K)
+    yy: Floats  # (K,)
+    free: int  # rows less controls and instruments
+    n_rows: int
 
 
 def two_stage(blocks: Callable[[], Iterable[StageBlock]]) -> StageFit:
@@ -62,7 +70,7 @@ def two_stage(blocks: Callable[[], Iterable[StageBlock]]) -> StageFit:
     blocks
         Called twice; each call yields all rows once.
     """
-    moments, n_rows = _moments(blocks())
+    moments = _moments(blocks())
     first = linalg.pinvh(moments.zz) @ moments.zd  # (L, E)
     fitted = moments.zd.T @ first  # (E, E)
     coef = linalg.pinvh(fitted) @ first.T @ moments.zy  # (E, K)
@@ -82,39 +90,64 @@ def two_stage(blocks: Callable[[], Iterable[StageBlock]]) -> StageFit:
         set_high=high,
         bounded=bounded,
         set_p=p,
-        n_rows=n_rows,
+        cov_unadjusted=_unadjusted(moments, coef, fitted),
+        f_unadjusted=_plain_f(moments, first),
+        n_rows=moments.n_rows,
         clusters=scores.clusters,
     )
 
 
 def _unit(size: int, at: int) -> Floats:
-    return np.eye(size)[at]
+    return np.asarray(np.eye(size)[at])
 
 
-def _moments(blocks: Iterable[StageBlock]) -> tuple[_Moments, int]:
-    total: Floats | None = None
-    n_rows, widths = 0, (0, 0, 0, 0)
+def _moments(blocks: Iterable[StageBlock]) -> _Moments:
+    total: Floats = np.zeros((0, 0))
+    n_rows, ends = 0, np.zeros(4, dtype=int)
     for block in blocks:
         parts = (block.controls, block.instruments, block.endogenous, block.y)
-        widths = tuple(part.shape[1] for part in parts)  # type: ignore[assignment]  # four widths
+        ends = np.cumsum([part.shape[1] for part in parts])
         stacked = np.hstack(parts)
         gram = (stacked * block.w[:, None]).T @ stacked
-        total = gram if total is None else total + gram
+        total = total + gram if total.size else gram
         n_rows += len(block.w)
-    assert total is not None  # noqa: S101 (the caller has rows)
-    a, l, e, _ = widths  # noqa: E741
-    controls = slice(0, a)
-    rest = total[a:, a:] - total[a:, controls] @ (
-        on := _solve(total[controls, controls], total[controls, a:])
+    a = int(ends[0])
+    on = _solve(total[:a, :a], total[:a, a:])
+    rest = total[a:, a:] - total[a:, :a] @ on
+    z, d, y = (slice(ends[k] - a, ends[k + 1] - a) for k in range(3))
+    return _Moments(
+        zz=rest[z, z],
+        zd=rest[z, d],
+        zy=rest[z, y],
+        z_on=on[:, z],
+        d_on=on[:, d],
+        y_on=on[:, y],
+        dd=rest[d, d],
+        dy=rest[d, y],
+        yy=np.diag(rest[y, y]),
+        free=n_rows - int(ends[1]),
+        n_rows=n_rows,
     )
-    z, d, y = slice(0, l), slice(l, l + e), slice(l + e, None)
-    return _Moments(rest[z, z], rest[z, d], rest[z, y], on[:, z], on[:, d], on[:, y]), n_rows
+
+
+def _unadjusted(moments: _Moments, coef: Floats, fitted: Floats) -> Floats:
+    """(K, E, E) covariance under one variance for all rows, without clusters."""
+    squares = moments.yy - 2 * (coef * moments.dy).sum(axis=0)
+    squares = squares + np.einsum("ek,ef,fk->k", coef, moments.dd, coef)
+    return np.asarray(squares[:, None, None] / moments.n_rows * linalg.pinvh(fitted))
+
+
+def _plain_f(moments: _Moments, first: Floats) -> Floats:
+    """(E,) F of the instruments in each first stage."""
+    explained = np.diag(moments.zd.T @ first)
+    left = np.diag(moments.dd) - explained
+    return np.asarray(explained / len(moments.zz) / (left / max(moments.free, 1)))
 
 
 def _solve(gram: Floats, right: Floats) -> Floats:
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
     inverse = linalg.pinvh(gram / np.outer(scale, scale), rtol=1e-12)
-    return np.asarray((inverse @ (right / scale[:, None])) / scale[:, None])
+    return np.asarray((inverse @ (right / scale[:, None])) / scale[:, None], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +190,14 @@ def _scores(blocks: Iterable[StageBlock], moments: _Moments) -> _Scores:
             unique, position = np.unique(key, return_inverse=True)
             totals[at]["keys"].append(unique)
             ones = np.ones(len(key))
-            summed = sum_matrix(position.astype(np.int32), ones, unique.size) @ outer
+            summed = sum_matrix(position, ones, unique.size) @ outer
             totals[at]["sums"].append(summed)
     merged = []
     for total in totals:
         unique, position = np.unique(np.concatenate(total["keys"]), return_inverse=True)
         stacked = np.concatenate(total["sums"])
         ones = np.ones(len(stacked))
-        summed = sum_matrix(position.astype(np.int32), ones, unique.size) @ stacked
+        summed = sum_matrix(position, ones, unique.size) @ stacked
         merged.append(summed.reshape(unique.size, moments.zz.shape[0], -1))
     axes = merged[: 1 if len(merged) == 1 else 2]
     return _Scores(tuple(merged), min(len(axis) for axis in axes))
@@ -213,18 +246,13 @@ def _anderson_rubin(
 
     low, high, bounded, p = none.copy(), none.copy(), [], none.copy()
     # Far out the statistic tends to that of the first stage: bounded if that rejects.
-    far = (
-        moments.zd[:, 0]
-        @ linalg.pinvh(scores.of(np.append([1.0], np.zeros(n_out))))
-        @ moments.zd[:, 0]
-    )
+    gap = moments.zd[:, 0]
+    far = float(gap @ linalg.pinvh(scores.of(np.append([1.0], np.zeros(n_out)))) @ gap)
     for k in range(n_out):
         p[k] = float(stats.chi2.sf(statistic(k, 0.0), n_z))
-        bounded.append(bool(far > limit))
+        bounded.append(far > limit)
         se = float(np.sqrt(cov[k, 0, 0]))
-        low[k], high[k] = _read_off(
-            lambda value, k=k: statistic(k, value), float(coef[0, k]), se, limit
-        )  # type: ignore[misc]
+        low[k], high[k] = _read_off(partial(statistic, k), float(coef[0, k]), se, limit)
     return low, high, tuple(bounded), p
 
 

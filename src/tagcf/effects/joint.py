@@ -93,8 +93,8 @@ def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[
 
 
 def _same_split(a: Codes, b: Codes) -> bool:
-    pairs = np.unique(np.stack([a, b]), axis=1).shape[1]
-    return pairs == np.unique(a).size == np.unique(b).size
+    pairs = int(np.unique(np.stack([a, b]), axis=1).shape[1])
+    return bool(pairs == np.unique(a).size == np.unique(b).size)
 
 
 def _baseline(sums: CellSums, tags: Floats) -> Floats:

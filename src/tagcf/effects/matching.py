@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from tagcf.effects.cells import block_of, sum_matrix
@@ -49,7 +50,7 @@ class _Rows:
     e: Floats  # (n, K) residuals of the joint fit
     w: Floats  # (n,)
     clusters: Codes  # (n, C)
-    exact: Codes  # (n,) exact-matching cell
+    exact: NDArray[np.int64]  # (n,) exact-matching cell
     thinned: int  # one row in so many was kept
 
 
@@ -241,7 +242,7 @@ def _clustered_se(influence: Floats, clusters: Codes) -> Floats:
 def _sum_of_squares(influence: Floats, code: np.ndarray) -> Floats:
     unique, position = np.unique(code, return_inverse=True)
     ones = np.ones(code.size)
-    sums = sum_matrix(position.astype(np.int32), ones, unique.size) @ influence
+    sums = sum_matrix(position, ones, unique.size) @ influence
     count = int((np.abs(sums).sum(axis=1) > 0).sum())
     return np.asarray((sums**2).sum(axis=0) * count / max(count - 1, 1))
 
@@ -258,7 +259,7 @@ def _balance(
     """Standardised differences before and after, the largest first."""
     plain = _plain(fit.control_names)
     names = [fit.control_names[k] for k in plain]
-    names += [tags[other].slug for other in np.flatnonzero(others)]
+    names += [tags[int(other)].slug for other in np.flatnonzero(others)]
     columns = np.hstack([rows.x[:, plain], fit.tags[np.ix_(rows.cell, others)]])
     before_with, before_without = rows.w * carries, rows.w * ~carries
     mean_1, var_1 = _moments(columns, before_with)
@@ -268,7 +269,9 @@ def _balance(
     spread = np.sqrt(np.maximum((var_1 + var_0) / 2, 1e-12))
     before, after = (mean_1 - mean_0) / spread, (after_1 - after_0) / spread
     worst = np.argsort(-np.maximum(np.abs(before), np.abs(after)), kind="stable")[:KEEP_CONTROLS]
-    return tuple(Balance(tags[at].slug, names[k], float(before[k]), float(after[k])) for k in worst)
+    return tuple(
+        Balance(tags[at].slug, names[int(k)], float(before[k]), float(after[k])) for k in worst
+    )
 
 
 def _moments(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:

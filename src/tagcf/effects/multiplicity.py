@@ -95,7 +95,7 @@ def _critical_table() -> tuple[Floats, Floats]:
 
 
 def _critical(bias: float) -> float:
-    """Solve for the half-width; the worst distribution has two points, one of them 0 (Lemma B.2)."""
+    """Solve for the half-width; the worst case has two points, one of them 0 (Lemma B.2)."""
 
     def excess(half: float) -> float:
         spots = bias * np.exp(np.concatenate([[0.0], np.linspace(1e-3, 12.0, 600)]))

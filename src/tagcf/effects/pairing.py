@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tagcf.types import Codes, Floats, Mask
+from tagcf.types import Floats, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Pairing:
 
 
 def pair(
-    score: Floats, carries: Mask, cell: Codes, weight: Floats, caliper: float | None
+    score: Floats, carries: Mask, cell: NDArray[np.integer], weight: Floats, caliper: float | None
 ) -> Pairing:
     """Match each treated row to the nearest controls of its cell, with replacement.
 
@@ -61,7 +62,10 @@ def pair(
 
 
 def _nearest(
-    run_cell: Codes, run_score: Floats, cell: Codes, score: Floats
+    run_cell: NDArray[np.integer],
+    run_score: Floats,
+    cell: NDArray[np.integer],
+    score: Floats,
 ) -> tuple[np.ndarray, Floats]:
     """Position of, and distance to, the nearest run in the same cell (inf: none)."""
     starts = np.searchsorted(run_cell, cell, side="left")

@@ -48,7 +48,7 @@ def refuse(
         partner.setdefault(other, lost)
     reasons: list[Reason | None] = []
     for at in range(len(tags)):
-        other = tags[partner.get(at, nearest[at])].zh, tags[partner.get(at, nearest[at])].en
+        like = tags[partner.get(at, nearest[at])]
         if items[at] == 0 or items[at] == n_items:
             which = "reason.on_no_item" if items[at] == 0 else "reason.on_every_item"
             reasons.append(Reason(which, (("n", n_items),)))
@@ -58,7 +58,7 @@ def refuse(
             without = int(n_items - items[at])
             reasons.append(Reason("reason.few_without", (("n", without), ("need", min_items))))
         elif at in partner:
-            reasons.append(Reason("reason.aliased", (("zh", other[0]), ("en", other[1]))))
+            reasons.append(Reason("reason.aliased", (("zh", like.zh), ("en", like.en))))
         elif not kept[at]:
             reasons.append(Reason("reason.no_variation"))
         elif strata is not None and strata[at] < FEWEST_STRATA:
@@ -66,7 +66,7 @@ def refuse(
             reasons.append(Reason("reason.few_strata", facts))
         elif unique_share[at] < LEAST_UNIQUE:
             share = round(100 * (1 - float(unique_share[at])), 1)
-            facts3 = (("share", share), ("zh", other[0]), ("en", other[1]))
+            facts3 = (("share", share), ("zh", like.zh), ("en", like.en))
             reasons.append(Reason("reason.near_duplicate", facts3))
         elif effective[at] < FEWEST_EFFECTIVE:
             n = round(float(effective[at]), 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tagcf.effects.cells import Block, block_of, sum_matrix
+from tagcf.effects.cells import Block, block_of, sum_matrix, total_by
 from tagcf.effects.design import Design
 from tagcf.effects.solve import Partialled, Solution
 from tagcf.types import Codes, EventLog, Floats
@@ -64,7 +64,7 @@ def sum_scores(
         for k in range(n_out):
             we = block.w * e[:, k]
             total.see[k] += we @ e[:, k]
-            total.e[k] += np.bincount(block.cell, weights=we, minlength=n_cells)
+            total.e[k] += total_by(block.cell, we, n_cells)
             total.ex[k] += sum_matrix(block.cell, we, n_cells) @ x
             _add_pairs(total, k, block, we, x - part.cell_x[block.cell])
             for at, axis in enumerate(axes):
@@ -79,9 +79,9 @@ def _add_pairs(total: ScoreSums, k: int, block: Block, we: Floats, x: Floats) ->
     keys = block.user.astype(np.int64) * n_cells + block.cell
     _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
     cell = block.cell[first]
-    pair_e = np.bincount(pair, weights=we)
-    pair_x = sum_matrix(pair.astype(np.int32), we, first.size) @ x
-    total.pair_ee[k] += np.bincount(cell, weights=pair_e**2, minlength=n_cells)
+    pair_e = total_by(pair, we, first.size)
+    pair_x = sum_matrix(pair, we, first.size) @ x
+    total.pair_ee[k] += total_by(cell, pair_e**2, n_cells)
     total.pair_ex[k] += sum_matrix(cell, pair_e, n_cells) @ pair_x
     total.pair_xx[k] += pair_x.T @ pair_x
 

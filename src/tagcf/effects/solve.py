@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from tagcf.effects.cells import CellSums
+from tagcf.effects.cells import CellSums, total_by
 from tagcf.types import Codes, Floats, Mask
 
 ALIAS_TOLERANCE = 1e-7  # share of a tag's variance left over by tags before it in the pivoting
@@ -57,7 +57,7 @@ def partial_out(sums: CellSums, tags: Floats, cell_group: Codes, n_groups: int) 
         (C,) fixed-effect group of each cell.
     """
     weight = sums.weight
-    group_weight = np.bincount(cell_group, weights=weight, minlength=n_groups)
+    group_weight = total_by(cell_group, weight, n_groups)
     safe = np.where(group_weight > 0, group_weight, 1.0)[:, None]
     group_d = _by_group(tags * weight[:, None], cell_group, n_groups) / safe
     group_x = _by_group(sums.x, cell_group, n_groups) / safe

@@ -22,22 +22,17 @@ from tagcf.types import Balance, Effect, JointFit, Reason, TagEffects
 
 FILE_NAME = "effects.parquet"
 
-_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("tag", "tag_zh", "tag_en", "outcome", "segment")),
-        *((name, pa.string()) for name in ("method", "estimand")),
-        *(
-            (name, pa.float64())
-            for name in (
-                *("estimate", "se", "ci_low", "ci_high", "p", "q"),
-                *("shrunk", "shrunk_low", "shrunk_high", "baseline", "relative"),
-            )
-        ),
-        *((name, pa.int64()) for name in ("n_rows", "n_items", "n_treated_items")),
-        ("effective_items", pa.float64()),
-        *((name, pa.string()) for name in ("rung", "verdict", "reason", "diagnostics")),
-    ]
-)
+_TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
+_COLUMNS: dict[str, pa.DataType] = {
+    **dict.fromkeys(("tag", "tag_zh", "tag_en", "outcome", "segment"), _TEXT),
+    **dict.fromkeys(("method", "estimand"), _TEXT),
+    **dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "p", "q"), _NUMBER),
+    **dict.fromkeys(("shrunk", "shrunk_low", "shrunk_high", "baseline", "relative"), _NUMBER),
+    **dict.fromkeys(("n_rows", "n_items", "n_treated_items"), _COUNT),
+    "effective_items": _NUMBER,
+    **dict.fromkeys(("rung", "verdict", "reason", "diagnostics"), _TEXT),
+}
+_SCHEMA = pa.schema(_COLUMNS)
 
 
 def effects_path(workspace: Workspace) -> Path:
@@ -129,7 +124,7 @@ def merge(old: TagEffects, new: TagEffects) -> TagEffects:
 
 
 def effect_json(effect: Effect) -> dict[str, Any]:
-    """One effect as the contract's JSON object; the reason is a sentence in the language in force."""
+    """One effect as the contract's JSON object, its reason as a sentence."""
     row = _row(effect)
     row["reason"] = None if effect.reason is None else str(effect.reason)
     row["diagnostics"] = effect.diagnostics

@@ -67,10 +67,11 @@ class Task:
 
     def columns(self, items: Floats) -> Mask:
         """(T,) tags in the model: those to be held fixed that are on enough items."""
-        enough = np.asarray(items >= FEWEST_CONTROL_ITEMS)
+        enough: Mask = items >= FEWEST_CONTROL_ITEMS
         if self.question.hold is None:
             return enough
-        return enough & np.array([slug in self.question.hold for slug in self.slugs])
+        held: Mask = np.array([slug in self.question.hold for slug in self.slugs], dtype=bool)
+        return enough & held
 
     def shown(self, design: Design) -> Mask:
         """(I,) items that the design's rows contain."""

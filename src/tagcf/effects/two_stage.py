@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def two_stage_effects(
     held = ~endogenous & (items >= FEWEST_CONTROL_ITEMS)
     results = []
     for outcome in outcomes:
-        fit = two_stage(lambda at=outcome: _blocks(log, carried, design, at, endogenous, held))  # type: ignore[misc]
+        fit = two_stage(partial(_blocks, log, carried, design, outcome, endogenous, held))
         results.append(_estimates(log, outcome, fit, endogenous, items, min_items))
     return results
 
@@ -72,7 +73,7 @@ def _blocks(
             controls=np.hstack([np.ones((int(keep.sum()), 1)), x, tags[:, held]]),
             instruments=np.hstack(columns).astype(float),
             w=batch.weights[keep, outcome],
-            clusters=batch.clusters[np.ix_(keep, used)],
+            clusters=batch.clusters[keep][:, used],
         )
 
 

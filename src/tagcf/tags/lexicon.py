@@ -72,7 +72,7 @@ def normalise(texts: pl.Series) -> pl.Series:
 
     Full-width forms and capitals are folded; every English word or number stands between two
     spaces of its own, so that `` word `` finds whole words even side by side; punctuation
-    becomes a barrier that no term crosses.
+    and line breaks become a barrier that no term crosses.
     """
     return (
         texts.fill_null("")
@@ -81,7 +81,7 @@ def normalise(texts: pl.Series) -> pl.Series:
         .str.replace_all(r"['’]s\b", "")
         .str.replace_all(r"['’]", "")
         .str.replace_all(r"([\p{Latin}\p{N}]+)", " $1 ")
-        .str.replace_all(r"[\s\-_/&]+", "  ")
+        .str.replace_all(r"[ \t\-_/&]+", "  ")
         .str.replace_all(r"[^\p{L}\p{N} ]+", "|")
     )
 

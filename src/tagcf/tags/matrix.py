@@ -121,10 +121,10 @@ def _assemble(rows: pl.DataFrame, items: IdMap, tags: tuple[Tag, ...]) -> TagMat
     sources = tuple(sorted(rows["source"].unique().to_list()))
     number = {source: k + 1 for k, source in enumerate(sources)}
     at = (
-        rows["item"].to_numpy(),
-        rows["tag"].replace_strict(column, return_dtype=pl.Int32).to_numpy(),
+        rows["item"].to_numpy().astype(np.int32),
+        rows["tag"].replace_strict(column, return_dtype=pl.Int32).to_numpy().astype(np.int32),
     )
-    codes = rows["source"].replace_strict(number, return_dtype=pl.Int8).to_numpy()
+    codes = rows["source"].replace_strict(number, return_dtype=pl.Int8).to_numpy().astype(np.int8)
     shape = (len(items), len(tags))
 
     def matrix(values: np.ndarray) -> sparse.csr_array:

@@ -30,13 +30,13 @@ class ReportFacts:
     """What a report says, gathered; the views only choose, count and word it.
 
     `window` is the first and last time of the log (epoch seconds, UTC); ``None`` if it has none.
-    `tag_names` gives ``(zh, en)`` by slug. `command` is the line that made the report.
+    `tag_names` gives ``(zh, en)`` by slug. `folder` is the workspace as it is typed in a shell.
     """
 
     title: str
     effects: TagEffects
     outcomes: tuple[Outcome, ...]
-    command: str
+    folder: str
     n_tags: int
     window: tuple[float, float] | None = None
     tag_names: Mapping[str, tuple[str, str]] | None = None

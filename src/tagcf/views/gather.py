@@ -32,8 +32,8 @@ class LogSpan:
     item_rows: Floats  # (I,) impressions of each item
 
 
-def gather_report(workspace: Workspace, command: str) -> ReportFacts:
-    """Gather all that the report of a workspace says.
+def gather_report(workspace: Workspace, folder: str) -> ReportFacts:
+    """Gather all that the report of a workspace says; `folder` is how it is typed in a shell.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def gather_report(workspace: Workspace, command: str) -> ReportFacts:
         title=workspace.settings.data.title or workspace.root.resolve().name,
         effects=effects,
         outcomes=(*log.outcomes, *log.derived),
-        command=command,
+        folder=folder,
         n_tags=len({effect.tag for effect in effects.effects}),
         window=span.window,
         tag_names=names,

@@ -42,7 +42,7 @@ class Scale:
 
     def interval(self, low: float, high: float) -> str:
         """Return an interval of a change: ``[+0.8, +1.6]``."""
-        return f"[{self.bare(low)}, {self.bare(high)}]"
+        return f"[{self.bare(low)},\N{NO-BREAK SPACE}{self.bare(high)}]"
 
     def level(self, value: float) -> str:
         """Return a level: ``12.3%`` for a share, else the plain number."""

@@ -18,6 +18,8 @@ Tone = Literal["raises", "lowers", "unclear", "unknown", "naive", "adjusted", "l
 Shape = Literal["up", "down", "circle", "ring", "cross", "diamond"]
 Stroke = Literal["interval", "promise", "gap", "bar"]
 
+REACH = 0.35  # how far beyond the estimates intervals are shown, as a share of the range
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -132,17 +134,21 @@ def domain_around(
     must
         Values that have to be visible: estimates.
     may
-        Ends of intervals. Nine tenths of them fit; a few very wide ones are cut off and drawn
-        with an arrow head, so that one hopeless tag does not flatten all others.
+        Ends of intervals. They fit unless they reach far beyond the estimates: a few very wide
+        ones are cut off and drawn with an arrow head, so that one hopeless tag does not flatten
+        all others.
     zero
         Whether zero has to be visible.
     """
     values = [value for value in must if math.isfinite(value)] + ([0.0] if zero else [])
     if not values:
         return (0.0, 1.0)
+    low, high = min(values), max(values)
     ends = sorted(value for value in may if math.isfinite(value))
     if ends:
-        values += [ends[int(0.05 * (len(ends) - 1))], ends[math.ceil(0.95 * (len(ends) - 1))]]
-    low, high = min(values), max(values)
-    pad = 0.06 * (high - low) or abs(high) or 1.0
+        tenth = len(ends) // 10
+        room = REACH * max(high - low, ends[-1 - tenth] - ends[tenth])
+        low = min(low, max(ends[0], low - room))
+        high = max(high, min(ends[-1], high + room))
+    pad = 0.05 * (high - low) or abs(high) or 1.0
     return (low - pad, high + pad)

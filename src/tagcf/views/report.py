@@ -78,7 +78,7 @@ def report_view(facts: ReportFacts) -> ReportView:
         balance=balance_view(facts.effects.balance, names, claimed),
         waterfalls=_waterfalls(facts, outcomes),
         method=method_view(facts, outcomes),
-        command=facts.command,
+        command=f"tagcf effects {facts.folder}\ntagcf report {facts.folder}",
     )
 
 
@@ -128,7 +128,8 @@ def _waterfalls(
             answer,
             by_name[answer.outcome],
             names,
-            titles.get(answer.item) or say("report.item_named", item=answer.item),
+            titles.get(answer.item, ""),
+            facts.folder,
         )
         for answer in facts.what_ifs
         if answer.outcome in by_name

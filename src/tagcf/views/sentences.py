@@ -26,6 +26,7 @@ class Claim:
     other: str
     effect: str
     interval: str
+    caution: str  # where the shrunken interval reaches over zero: a direction, no size
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,17 @@ class Verdict:
             say(
                 "report.claims_line",
                 title=group.title,
-                tags=join([f"{c.name} {c.effect} {c.interval}" for c in group.named]),
+                tags=join([_told(claim) for claim in group.named]),
                 more=group.more,
-            )
+            ).strip()
             for group in self.claims
         ]
         return say("report.space").join([self.headline, *named, self.standing])
+
+
+def _told(claim: Claim) -> str:
+    told = f"{claim.name} {claim.effect} {claim.interval}"
+    return f"{told} ({claim.caution})" if claim.caution else told
 
 
 def verdict(outcome: OutcomeFacts) -> Verdict:
@@ -119,7 +125,9 @@ def _claim(effect: Effect, scale: Scale) -> Claim:
         effect.ci_low or 0.0,
         effect.ci_high or 0.0,
     )
-    return Claim(effect.tag, name.name, name.other, scale.change(value), scale.interval(low, high))
+    caution = say("report.direction_only") if low <= 0 <= high else ""
+    written, interval = scale.change(value), scale.interval(low, high)
+    return Claim(effect.tag, name.name, name.other, written, interval, caution)
 
 
 def _standing(outcome: OutcomeFacts) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class WaterfallView:
     supported: bool
     chart: RowChart | None
     table: Table | None
+    command: str  # asks the same in a shell
 
 
 def waterfall_view(
@@ -29,13 +31,17 @@ def waterfall_view(
     outcome: OutcomeFacts,
     names: Mapping[str, tuple[str, str]],
     title: str,
+    folder: str,
 ) -> WaterfallView:
-    """Build the waterfall of one answer."""
+    """Build the waterfall of one answer about an item with a title (may be empty)."""
+    command = _command(answer, folder)
+    item = say("report.item_named", item=answer.item)
+    title = say("report.item_titled", item=item, title=title) if title else item
     question = _question(answer, names)
     before, after, delta = answer.before, answer.after, answer.delta
     if before is None or after is None or delta is None:
         reason = str(answer.reason) if answer.reason else say("report.whatif_no_reason")
-        return WaterfallView(title, question, reason, False, None, None)
+        return WaterfallView(title, question, reason, False, None, None, command)
     sentence = say(
         "report.whatif_answer",
         outcome=outcome.label,
@@ -53,6 +59,19 @@ def waterfall_view(
         supported=answer.supported,
         chart=_chart(answer, outcome, names, before, after, f"{question} {sentence}"),
         table=_table(answer, outcome, names),
+        command=command,
+    )
+
+
+def _command(answer: WhatIf, folder: str) -> str:
+    edits = [f"--without {shlex.quote(tag)}" for tag in answer.without]
+    edits += [f"--with {shlex.quote(tag)}" for tag in answer.with_]
+    return " ".join(
+        [
+            f"tagcf whatif {folder} --item {shlex.quote(answer.item)}",
+            *edits,
+            f"--outcome {shlex.quote(answer.outcome)}",
+        ]
     )
 
 

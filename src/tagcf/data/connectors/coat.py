@@ -24,7 +24,7 @@ def import_coat(path: Path, folder: Path) -> Imported:
     with np.load(need_file(home / "propensities.npz", "coat")) as archive:
         propensity: Floats = archive["p"].astype(np.float64)
     if not chosen.shape == drawn.shape == propensity.shape:
-        raise DataError("error.wrong_grid", path=home / "test.ascii", name="coat")
+        raise DataError("import.wrong_grid", path=home / "test.ascii", name="coat")
     share = np.broadcast_to((drawn > 0).mean(axis=1, keepdims=True), drawn.shape)
     ratings = pl.concat([_ratings(chosen, propensity, 0), _ratings(drawn, share, 1)])
     ratings.write_csv(folder / "impressions.csv")
@@ -46,7 +46,7 @@ def _grid(path: Path) -> Floats:
     try:
         return np.loadtxt(need_file(path, "coat"), ndmin=2)
     except ValueError as broken:
-        raise DataError("error.broken_csv", path=path, detail=broken) from broken
+        raise DataError("data.broken_csv", path=path, detail=broken) from broken
 
 
 def _ratings(grid: Floats, propensity: Floats, is_random: int) -> pl.DataFrame:
@@ -68,7 +68,7 @@ def _features(home: Path, kind: str, rows: int) -> pl.DataFrame:
     names = need_file(home / f"{kind}_features_map.txt", "coat").read_text("utf-8").split("\n")
     names = [name.strip() for name in names if name.strip()]
     if hot.shape != (rows, len(names)):
-        raise DataError("error.wrong_grid", path=home / f"{kind}_features.ascii", name="coat")
+        raise DataError("import.wrong_grid", path=home / f"{kind}_features.ascii", name="coat")
     row, feature = np.nonzero(hot)
     named = pl.Series([names[one] for one in feature.tolist()])
     parts = named.str.split_exact(":", 1).struct.rename_fields(["group", "level"])

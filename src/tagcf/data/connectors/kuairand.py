@@ -50,7 +50,7 @@ def import_kuairand(path: Path, folder: Path) -> Imported:
     if not logs:
         frames = [_log(one, "\t", 0) for one in sample]
     if not frames:
-        raise DataError("error.no_source", path=home, name="kuairand")
+        raise DataError("import.no_source", path=home, name="kuairand")
     log = pl.concat(frames, how="diagonal")
     log.sink_parquet(folder / "impressions.parquet")
     has_users = _users(home, folder)

@@ -80,7 +80,7 @@ def _read(home: Path) -> _Layout:
         return _original(home)
     if (home / "ratings.csv").is_file():
         return _csv(home)
-    raise DataError("error.no_source", path=home, name="movielens")
+    raise DataError("import.no_source", path=home, name="movielens")
 
 
 def _atomic(inter: Path) -> _Layout:

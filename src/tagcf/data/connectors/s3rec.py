@@ -36,7 +36,7 @@ def import_s3rec(path: Path, folder: Path) -> Imported:
         .with_columns(chosen=pl.lit(1, pl.Int8))
     )
     if impressions["item_id"].null_count():
-        raise DataError("error.no_sequence", path=path)
+        raise DataError("import.no_sequence", path=path)
     impressions.write_parquet(folder / "impressions.parquet")
     impressions.select(pl.col("item_id").unique(maintain_order=True)).write_csv(
         folder / "items.csv"
@@ -55,7 +55,7 @@ def _tags(path: Path, name: str) -> pl.DataFrame:
             schema={"item_id": pl.String, "attribute": pl.List(pl.Int64)},
         )
     except (ValueError, TypeError, AttributeError) as broken:
-        raise DataError("error.broken_json", path=path, detail=broken) from broken
+        raise DataError("import.broken_json", path=path, detail=broken) from broken
     tag = pl.lit(f"{name.lower()}-attribute-") + pl.col("attribute").cast(pl.String)
     return (
         frame.explode("attribute")

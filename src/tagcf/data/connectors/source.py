@@ -24,14 +24,14 @@ class Imported:
 def need_file(path: Path, name: str) -> Path:
     """Return `path` if it is a file; else say what the connector `name` expects."""
     if not path.is_file():
-        raise DataError("error.no_source", path=path, name=name)
+        raise DataError("import.no_source", path=path, name=name)
     return path
 
 
 def need_folder(path: Path, name: str) -> Path:
     """Return `path` if it is a folder; else say what the connector `name` expects."""
     if not path.is_dir():
-        raise DataError("error.no_source", path=path, name=name)
+        raise DataError("import.no_source", path=path, name=name)
     return path
 
 
@@ -41,7 +41,7 @@ def need_columns(path: Path, columns: Iterable[str], needed: Sequence[str], name
     for column in needed:
         if column not in known:
             raise DataError(
-                "error.not_this_layout",
+                "import.not_this_layout",
                 path=path,
                 name=name,
                 column=column,
@@ -71,5 +71,5 @@ def scan_texts(
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as broken:
         detail = (str(broken).splitlines() or [""])[0]
-        raise DataError("error.broken_csv", path=paths[0], detail=detail) from broken
+        raise DataError("data.broken_csv", path=paths[0], detail=detail) from broken
     return frame

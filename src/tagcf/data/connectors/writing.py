@@ -31,7 +31,7 @@ def write_workspace(
         The folder is not empty (without `force`), or the source is not as the layout says.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
-        raise DataError("error.folder_not_empty", path=folder)
+        raise DataError("import.folder_not_empty", path=folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

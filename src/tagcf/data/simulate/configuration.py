@@ -67,13 +67,9 @@ def settings_text(world: World) -> str:
 
 
 def tag_graph(world: World) -> str:
-    """Return tag_graph.yaml: the tags' names, and an edge for each tag that causes another."""
-    tags = world.tags.tags
-    graph = {
-        "tags": {tag.slug: {"zh": tag.zh, "en": tag.en, "facet": tag.facet} for tag in tags},
-        "edges": [
-            {"from": tags[parent].slug, "to": tags[child].slug, "kind": "causes"}
-            for parent, child in world.mechanism.design.causes
-        ],
-    }
-    return yaml.safe_dump(graph, allow_unicode=True, sort_keys=False, default_flow_style=None)
+    """Return tag_graph.yaml: which tags cause which."""
+    slugs = [tag.slug for tag in world.tags.tags]
+    causes: dict[str, list[str]] = {}
+    for parent, child in world.mechanism.design.causes:
+        causes.setdefault(slugs[parent], []).append(slugs[child])
+    return yaml.safe_dump({"causes": causes}, allow_unicode=True, sort_keys=False)

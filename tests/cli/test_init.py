@@ -1,0 +1,80 @@
+"""tagcf init: what is guessed from the files, and that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tagcf.settings import load_settings
+
+Make = Callable[..., Path]
+
+
+def files(workspace: Make) -> Path:
+    return workspace(
+        impressions=(
+            "uid,video_id,timestamp,is_click,finish_rate,watch_s,is_rand,p\n"
+            "a,1,1704067200,1,0.5,3.2,0,0.1\nb,2,1704067201,0,0.25,1.5,1,0.2\n"
+        ),
+        items="video_id,title,author_id,duration_s\n1,小猫学会了开门,x,10\n2,老歌合集,y,20\n",
+        users="uid,city_tier\na,1\nb,2\n",
+    )
+
+
+def test_guess_is_written_with_comments_and_reads(
+    workspace: Make, run: Callable[..., object]
+) -> None:
+    folder = files(workspace)
+    done = run("init", folder, "--lang", "zh")
+    assert done.returncode == 0
+    assert "请核对一遍" in done.stderr
+    text = (folder / "tagcf.toml").read_text("utf-8")
+    assert "# 用户 ID 列" in text
+    found = load_settings(folder)
+    assert (found.data.user, found.data.item, found.data.time) == ("uid", "video_id", "timestamp")
+    assert {name: (one.column, one.kind) for name, one in found.outcomes.items()} == {
+        "click": ("is_click", "binary"),
+        "finish_rate": ("finish_rate", "rate"),
+        "watch_s": ("watch_s", "real"),
+    }
+    assert found.design.randomized == "is_rand"
+    assert found.design.propensity == "p"
+    assert found.design.author == "author_id"
+    assert found.design.covariates == ["hour", "duration_s"]
+    assert found.design.segments == ["city_tier"]
+    assert found.content.text == ["title"]
+    assert run("check", folder).returncode == 0
+
+
+def test_an_archive_of_tests_is_recognised(workspace: Make, run: Callable[..., object]) -> None:
+    folder = workspace(
+        impressions="item_id,test_id,impressions,clicks\na,t,100,3\nb,t,120,0\n",
+    )
+    assert run("init", folder).returncode == 0
+    found = load_settings(folder)
+    assert found.data.user == found.data.time == ""
+    assert found.design.stratum == "test_id"
+    assert (found.outcomes["ctr"].column, found.outcomes["ctr"].trials) == ("clicks", "impressions")
+    assert run("check", folder).returncode == 0
+
+
+def test_existing_settings_are_not_overwritten(workspace: Make, run: Callable[..., object]) -> None:
+    folder = files(workspace)
+    (folder / "tagcf.toml").write_text("seed = 7\n")
+    done = run("init", folder)
+    assert done.returncode == 1
+    assert "--force" in done.stderr
+    assert (folder / "tagcf.toml").read_text() == "seed = 7\n"
+    assert run("init", folder, "--force").returncode == 0
+    assert load_settings(folder).seed == 0
+
+
+def test_what_cannot_be_guessed_is_said(workspace: Make, run: Callable[..., object]) -> None:
+    folder = workspace(impressions="who,what\na,b\n")
+    done = run("init", folder)
+    assert done.returncode == 1
+    assert "data.item" in done.stderr
+    (folder / "impressions.csv").write_text("user_id,item_id\na,b\n")
+    assert "looks like an outcome" in run("init", folder).stderr
+    (folder / "impressions.csv").unlink()
+    assert "no impression log" in run("init", folder).stderr

@@ -1,0 +1,121 @@
+"""Many small simulated worlds, each method's answers beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from tagcf.data.simulate import Platform, World, simulate
+from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.methods import Joint, Naive, Using
+from tagcf.effects.store import effects_frame
+from tagcf.effects.task import Question
+from tagcf.types import ClusterAxis, EventBatch, EventLog
+
+MISS = 40.0  # penalty of the interval score per unit of missing the truth
+CLAIMS = ["raises", "lowers"]
+
+OURS = Joint()
+# Joint least squares with two-way errors, as an analyst would run it: all rows alike, plain
+# sandwich, normal-sized t. The yardstick for precision.
+YARDSTICK = Joint(errors="CR1", rows="all")
+
+
+def answers(seeds: Iterable[int], methods: dict[str, Using], **platform: object) -> pl.DataFrame:
+    """Every effect of every world by every method, with the truth in the column `effect`."""
+    frames = []
+    for seed in seeds:
+        world = simulate(Platform(seed=seed, **platform))  # type: ignore[arg-type]
+        for name, using in methods.items():
+            log = each_row_its_own_cluster(world.log) if name == "iid" else world.log
+            frames.append(
+                with_truth(world, using, log).with_columns(
+                    pl.lit(name).alias("name"), pl.lit(seed).alias("world")
+                )
+            )
+    return pl.concat(frames)
+
+
+def with_truth(world: World, using: Using, log: EventLog) -> pl.DataFrame:
+    """Answers of one method beside the truth of its own estimand."""
+    question = Question(estimand="direct") if isinstance(using, Joint) else None
+    found = effects_frame(estimate_effects(log, world.tags, using, question))
+    truth = world.truth.filter(pl.col("segment").is_null())
+    estimand = "treated" if using.estimand == "treated" else "direct"
+    return found.join(
+        truth.filter(pl.col("estimand") == estimand).select("tag", "outcome", "effect"),
+        on=["tag", "outcome"],
+    )
+
+
+def each_row_its_own_cluster(log: EventLog) -> EventLog:
+    """The same log with errors that pretend rows to be independent."""
+
+    def batches() -> Iterator[EventBatch]:
+        start = 0
+        for batch in log.batches():
+            rows = np.arange(start, start + batch.n_rows, dtype=np.int32)[:, None]
+            start += batch.n_rows
+            yield replace(batch, clusters=rows)
+
+    return replace(log, clusters=(ClusterAxis("row", log.n_rows),), batches=batches)
+
+
+def judged(answers: pl.DataFrame) -> pl.DataFrame:
+    """Coverage, interval score and claims per method and outcome, over tags that are told."""
+    low, high, effect = pl.col("ci_low"), pl.col("ci_high"), pl.col("effect")
+    claimed, big = pl.col("verdict").is_in(CLAIMS), effect.abs() > 4 * pl.col("se")
+    wrong = ((pl.col("verdict") == "raises") & (effect <= 0)) | (
+        (pl.col("verdict") == "lowers") & (effect >= 0)
+    )
+    miss = pl.max_horizontal(low - effect, 0.0) + pl.max_horizontal(effect - high, 0.0)
+    told = answers.filter(pl.col("verdict") != "cannot tell").with_columns(
+        covered=(low <= effect) & (effect <= high),
+        score=high - low + MISS * miss,
+        claimed=claimed,
+        wrong=wrong,
+        big=big,
+        shrunk_covered=(pl.col("shrunk_low") <= effect) & (effect <= pl.col("shrunk_high")),
+    )
+    false = (
+        told.group_by("name", "outcome", "world")
+        .agg(share=pl.col("wrong").sum() / pl.max_horizontal(pl.col("claimed").sum(), 1))
+        .group_by("name", "outcome")
+        .agg(false_claims=pl.col("share").mean())
+    )
+    null = effect == 0
+    table = told.group_by("name", "outcome").agg(
+        intervals=pl.len(),
+        coverage=pl.col("covered").mean(),
+        score=pl.col("score").mean(),
+        null_below_10=(pl.col("p") <= 0.1).filter(null).mean(),
+        big=pl.col("big").sum(),
+        big_called=(pl.col("big") & pl.col("claimed") & ~pl.col("wrong")).sum(),
+        claims=pl.col("claimed").sum(),
+        shrunk_coverage=pl.col("shrunk_covered").mean(),
+        shrunk_coverage_claimed=pl.col("shrunk_covered").filter(pl.col("claimed")).mean(),
+    )
+    refused = (
+        answers.filter(pl.col("n_treated_items") >= 50)
+        .group_by("name", "outcome")
+        .agg(refused=(pl.col("verdict") == "cannot tell").mean())
+    )
+    return table.join(false, on=["name", "outcome"]).join(refused, on=["name", "outcome"])
+
+
+def row(table: pl.DataFrame, name: str, outcome: str) -> dict[str, float]:
+    """One row of `judged`."""
+    return table.filter((pl.col("name") == name) & (pl.col("outcome") == outcome)).row(
+        0, named=True
+    )
+
+
+METHODS: dict[str, Using] = {
+    "joint": OURS,
+    "yardstick": YARDSTICK,
+    "iid": YARDSTICK,
+    "naive": Naive(),
+}
