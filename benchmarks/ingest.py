@@ -1,6 +1,6 @@
 """How fast raw CSV becomes an EventLog, and in how much memory, beside polars.read_csv.
 
-Run ``python benchmarks/ingest.py``; it writes ingest.json beside itself. Each measurement is a
+Run ``python benchmarks/ingest.py``; it writes results/ingest.json. Each measurement is a
 process of its own, so that peak memory is its own. polars.read_csv only parses and infers
 types; read_log also checks every value, makes ids dense, finds repeats and writes its store.
 """
@@ -42,13 +42,12 @@ def make(folder: Path, rows: int) -> None:
     """Write made-up impressions (8 columns), 20,000 items and their authors."""
     rng = np.random.default_rng(0)
     seconds = 1_704_067_200 + np.sort(rng.integers(0, 28 * 86_400, rows))
+    moments = pl.Series(seconds * 1000).cast(pl.Datetime("ms"))
     pl.DataFrame(
         {
             "user_id": pl.Series(rng.integers(0, 200_000, rows)).cast(pl.String).str.zfill(9),
             "item_id": rng.zipf(1.3, rows) % 20_000,
-            "ts": pl.Series(seconds * 1000)
-            .cast(pl.Datetime("ms"))
-            .dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "ts": moments.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "click": rng.integers(0, 2, rows),
             "completion": rng.random(rows).round(4),
             "watch_s": rng.exponential(20, rows).round(2),
@@ -80,13 +79,16 @@ PROGRAMS = {
     ),
 }
 MEASURE = """
-import json, resource, sys, time
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import json, re, sys, time
+def peak_mb():
+    status = open("/proc/self/status").read()
+    return int(re.search("VmHWM: *\t* *([0-9]+)", status)[1]) / 1024
+before = peak_mb()
 wall, cpu = time.perf_counter(), time.process_time()
 rows = work(sys.argv[1])
 print(json.dumps({"rows": rows, "wall_s": time.perf_counter() - wall,
-    "cpu_s": time.process_time() - cpu, "imported_mb": before / 1024,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    "cpu_s": time.process_time() - cpu, "imported_mb": before,
+    "peak_mb": peak_mb()}))
 """
 
 
@@ -125,14 +127,15 @@ def main() -> None:
                 result = {"csv_mb": round(size, 1)} | best(program, folder)
                 results.append(result)
                 print(json.dumps(result), file=sys.stderr)
+    python = platform.python_version()
     written = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {python}",
         "load_at_end": round(os.getloadavg()[0], 1),
         "versions": {name: version(name) for name in ("polars", "pyarrow", "numpy")},
         "results": results,
     }
-    target = Path(__file__).with_suffix(".json")
+    target = Path(__file__).parent / "results" / "ingest.json"
     target.write_text(json.dumps(written, indent=2) + "\n")
 
 

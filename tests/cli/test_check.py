@@ -69,7 +69,9 @@ def part_lacks_column(folder: Path) -> None:
 
 def broken_utf8(folder: Path) -> None:
     good = "user_id,item_id,ts,click\n用户一,内容,1704067200,1\n".encode()
-    (folder / "impressions.csv").write_bytes(good + b"\xe7\x94,i,1,0\n" + "张三,内容,1,1\n".encode())
+    (folder / "impressions.csv").write_bytes(
+        good + b"\xe7\x94,i,1,0\n" + "张三,内容,1,1\n".encode()
+    )
 
 
 def unknown_key(folder: Path) -> None:
@@ -103,7 +105,12 @@ def unknown_encoding(folder: Path) -> None:
         (broken_utf8, 1, ["impressions.csv", "byte 55", "utf-8"], ["第 55 字节"]),
         (column_twice, 1, ["two columns named click"], ["两列都叫 click"]),
         (no_usable_rows, 1, ["Not one row", "column user_id"], ["每一行都无法使用"]),
-        (unknown_key, 2, ["design.authr", "author", "tagcf settings"], ["设置项 design.authr 不存在"]),
+        (
+            unknown_key,
+            2,
+            ["design.authr", "author", "tagcf settings"],
+            ["design.authr 不存在"],
+        ),
         (unknown_encoding, 2, ["utf-9", "data.encoding"], ["utf-9"]),
     ],
 )
@@ -174,7 +181,8 @@ def test_latin_text_is_not_taken_for_chinese(workspace: Make, run: Callable[...,
 
 def test_findings_are_told_and_strict_exits_3(workspace: Make, run: Callable[..., object]) -> None:
     folder = workspace(
-        impressions=ROWS + "u,i,1704067203,abc\n,i,1704067204,1\nu,i,1704067205,\nu,i,1704067206,7\n",
+        impressions=ROWS
+        + "u,i,1704067203,abc\n,i,1704067204,1\nu,i,1704067205,\nu,i,1704067206,7\n",
         items="item_id,title\ni,a\nj,b\nj,c\n",
         item_tags="item_id,tag\ni,one\ni,two\ni,three\nz,three\n",
         settings=CLICK,
@@ -232,9 +240,7 @@ def test_json(workspace: Make, run: Callable[..., object]) -> None:
 
 
 def test_outcome_without_values_is_unusable(workspace: Make, run: Callable[..., object]) -> None:
-    folder = workspace(
-        impressions="user_id,item_id,ts,click\nu,i,1,yes please\n", settings=CLICK
-    )
+    folder = workspace(impressions="user_id,item_id,ts,click\nu,i,1,yes please\n", settings=CLICK)
     done = run("check", folder)
     assert done.returncode == 1
     assert "No outcome has a single value" in done.stderr

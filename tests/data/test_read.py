@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,9 +234,7 @@ def test_parquet_parts_equal_one_csv(workspace: Make, tmp_path: Path) -> None:
 
 
 def test_store_is_reused_until_a_file_or_setting_changes(workspace: Make) -> None:
-    folder = workspace(
-        impressions="user_id,item_id,ts,click\nu,i,1704067200,1\n", settings=CLICK
-    )
+    folder = workspace(impressions="user_id,item_id,ts,click\nu,i,1704067200,1\n", settings=CLICK)
     read_log(folder)
     first = next((folder / "out" / "log").iterdir())
     written = (first / "impressions.arrow").stat().st_mtime_ns
@@ -248,9 +249,7 @@ def test_store_is_reused_until_a_file_or_setting_changes(workspace: Make) -> Non
 
 
 def test_half_written_store_is_ignored_and_removed(workspace: Make) -> None:
-    folder = workspace(
-        impressions="user_id,item_id,ts,click\nu,i,1704067200,1\n", settings=CLICK
-    )
+    folder = workspace(impressions="user_id,item_id,ts,click\nu,i,1704067200,1\n", settings=CLICK)
     read_log(folder)
     home = folder / "out" / "log"
     store = next(home.iterdir())
@@ -264,9 +263,7 @@ def test_half_written_store_is_ignored_and_removed(workspace: Make) -> None:
 
 
 def test_failed_reading_leaves_the_earlier_store(workspace: Make) -> None:
-    folder = workspace(
-        impressions="user_id,item_id,ts,click\nu,i,1704067200,1\n", settings=CLICK
-    )
+    folder = workspace(impressions="user_id,item_id,ts,click\nu,i,1704067200,1\n", settings=CLICK)
     read_log(folder)
     (store,) = (folder / "out" / "log").iterdir()
     (folder / "impressions.csv").write_text("user_id,item_id,ts,click\n")
@@ -346,3 +343,24 @@ def test_dictionary_numbers_texts_in_order_of_appearance(batches: list[list[str 
         wanted = [-1 if one is None else expected.setdefault(one, len(expected)) for one in batch]
         assert_array_equal(dictionary.codes(pl.Series(batch, dtype=pl.String)), wanted)
     assert dictionary.texts().to_list() == list(expected)
+
+
+def test_killed_run_leaves_the_earlier_store(workspace: Make) -> None:
+    header = "user_id,item_id,ts,click\n"
+    folder = workspace(impressions=header + "u,i,1704067200,1\n", settings=CLICK)
+    read_log(folder)
+    home = folder / "out" / "log"
+    (before,) = home.iterdir()
+    (folder / "impressions.csv").write_text(header + "u,i,2024-01-01T00:00:00Z,1\n" * 1_500_000)
+    program = "import sys; from tagcf.data.read import read_log; read_log(sys.argv[1])"
+    process = subprocess.Popen([sys.executable, "-c", program, str(folder)])
+    deadline = time.monotonic() + 60
+    while not list(home.glob("staging-*/impressions.arrow")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    (staged,) = home.glob("staging-*")
+    assert (before / "head.json").is_file()
+    assert not list(staged.glob("head.json"))
+    assert read_log(folder).n_rows == 1_500_000
+    assert not staged.exists()

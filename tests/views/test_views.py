@@ -116,6 +116,34 @@ def test_the_forest_shows_the_strongest_and_lists_all() -> None:
     assert low < min(centres) <= max(centres) < high
 
 
+def test_refused_tags_do_not_crowd_out_the_told(click: OutcomeFacts) -> None:
+    hopeless = tuple(
+        replace(e, tag=f"no-{k}", verdict="cannot tell", estimate=90.0, ci_low=-9e3, ci_high=9e3)
+        for k, e in enumerate(click.main)
+        if e.estimate is not None
+    )
+    chart = forest_view(replace(click, main=click.main + hopeless)).chart
+    assert chart is not None
+    assert sum(row.tone == "unknown" for row in chart.rows) == 4
+    assert chart.domain[1] < 1
+
+
+def test_numbers_are_as_fine_as_the_claims(facts: ReportFacts) -> None:
+    vague = tuple(
+        e if e.verdict in ("raises", "lowers") else replace(e, ci_low=-0.5, ci_high=0.5)
+        for e in facts.effects.effects
+    )
+    vaguer = replace(facts, effects=replace(facts.effects, effects=vague))
+    assert outcome_facts(vaguer)[0].scale == outcome_facts(facts)[0].scale
+
+
+def test_a_log_without_users_and_with_weights_says_so(facts: ReportFacts) -> None:
+    bare = replace(facts, effects=replace(facts.effects, n_users=1), n_impressions=9_000_000)
+    shown = {term.term: term.text for term in report_view(bare).facts}
+    assert "Users" not in shown
+    assert shown["Impressions"] == "9,000,000"
+
+
 def test_colour_is_never_alone(click: OutcomeFacts) -> None:
     chart = forest_view(click).chart
     assert chart is not None
@@ -178,6 +206,7 @@ def test_the_love_plot_keeps_the_worst_control_of_each_tag() -> None:
     view = balance_view(rows, {"a": ("甲", "A"), "b": ("乙", "B")}, frozenset("b"))
     assert "2 exceed 0.1" in view.sentence
     assert "1 after it" in view.sentence
+    assert "Much of it remains" in view.sentence
     assert view.table.rows == (
         ("A", "0.400", "duration_s", "0.030", "duration_s"),
         ("B", "0.200", "A", "0.150", "A"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import polars as pl
@@ -18,13 +17,14 @@ from rich.table import Table
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.counterfactual.answer import ask, each_tag
 from tagcf.counterfactual.batch import what_if_many
+from tagcf.counterfactual.contract import answer_json, rung_of
 from tagcf.counterfactual.prepare import Prepared
 from tagcf.counterfactual.store import open_what_if
 from tagcf.data.workspace import Workspace, atomic_path, open_workspace
 from tagcf.errors import DataError
 from tagcf.text import say
-from tagcf.types import Estimand, Rung, WhatIf
-from tagcf.views.labels import RUNGS, outcome_label, rung_label, tag_name
+from tagcf.types import Estimand, WhatIf
+from tagcf.views.labels import outcome_label, rung_label, tag_name
 from tagcf.views.numbers import Scale, scale_of
 
 _ROWS_AT_ONCE = 100_000
@@ -106,49 +106,9 @@ def whatif(
     return 3 if strict and unsupported else 0
 
 
-def answer_json(ready: Prepared, answer: WhatIf) -> dict[str, Any]:
-    """One answer as the contract's JSON object; its reason in the language in force."""
-    return {
-        "item": answer.item,
-        "user": answer.user,
-        "without": list(answer.without),
-        "with": list(answer.with_),
-        "outcome": answer.outcome,
-        "estimand": answer.estimand,
-        "before": answer.before,
-        "after": answer.after,
-        "delta": answer.delta,
-        "ci_low": answer.ci_low,
-        "ci_high": answer.ci_high,
-        "supported": answer.supported,
-        "reason": None if answer.reason is None else str(answer.reason),
-        "contributions": [
-            {"tag": one.tag, "delta": one.delta, "ci_low": one.ci_low, "ci_high": one.ci_high}
-            for one in answer.contributions
-        ],
-        "rung": _rung(ready, answer),
-        "simulated": ready.effects.simulated,
-    }
-
-
 def _first_outcome(workspace: Workspace, ready: Prepared) -> str | None:
     """Return the first configured outcome that effects were estimated for."""
     return next((name for name in workspace.settings.outcomes if name in ready.outcomes), None)
-
-
-def _rung(ready: Prepared, answer: WhatIf) -> Rung | None:
-    """Return the weakest rung among the effects that the answer is made of."""
-    tags = {*answer.without, *answer.with_}
-    rungs = {
-        effect.rung
-        for effect in ready.effects.effects
-        if effect.method == "joint"
-        and effect.segment is None
-        and effect.outcome == answer.outcome
-        and effect.estimand == answer.estimand
-        and (not tags or effect.tag in tags)
-    }
-    return max(rungs, key=RUNGS.index) if rungs else None
 
 
 # ── many questions ──────────────────────────────────────────────────────────
@@ -212,7 +172,7 @@ def _print(ready: Prepared, answer: WhatIf, each: tuple[WhatIf, ...], *, one_by_
             console.print(escape(str(answer.reason)))
         if len(answer.contributions) > 1:
             console.print(_contributions(ready, answer, scale))
-    rung = _rung(ready, answer)
+    rung = rung_of(ready, answer)
     if rung is not None:
         estimand = say(f"whatif.estimand_{answer.estimand}")
         console.print(say("whatif.rung", rung=rung_label(rung), estimand=estimand))

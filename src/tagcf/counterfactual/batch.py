@@ -128,22 +128,22 @@ def _parse(ready: Prepared, table: pl.DataFrame) -> _Parsed:
     n = len(table)
     tags = pl.concat(_named(table, name, value) for name, value in zip(_EDITS, (0, 1), strict=True))
     positions = {name: ready.names.find(name) for name in tags["tag"].unique()}
-    row = tags["row"].to_numpy().astype(np.int64)
-    tag = tags["tag"].replace_strict(positions, return_dtype=pl.Int64).to_numpy()
-    value = tags["value"].to_numpy() == 1
+    known_as = pl.DataFrame(
+        [list(positions), list(positions.values())], {"tag": pl.String, "position": pl.Int64}
+    )
+    tags = tags.join(known_as, on="tag", how="left", maintain_order="left")
     reason = np.full(n, None, dtype=object)
     item, shown, user = _find_ids(ready, table, reason)
-    unknown = np.nonzero(tag < 0)[0]
+    unknown = tags.filter(pl.col("position") < 0)
     said = {
         name: say("error.unknown_tag", name=name, hint=did_you_mean(name, ready.names.positions))
-        for name, at in positions.items()
-        if at < 0
+        for name in unknown["tag"].unique()
     }
-    reason[row[unknown]] = [said[name] for name in tags["tag"].gather(unknown)]
-    known = tag >= 0
+    reason[unknown["row"].to_numpy()] = [said[name] for name in unknown["tag"]]
     # Sorted by row, order of asking kept; a repeated name counts once.
     keys = (
-        pl.DataFrame({"row": row[known], "tag": tag[known], "value": value[known]})
+        tags.filter(pl.col("position") >= 0)
+        .select("row", pl.col("position").alias("tag"), "value")
         .unique(maintain_order=True)
         .sort("row", maintain_order=True)
     )

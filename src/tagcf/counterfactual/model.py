@@ -4,6 +4,9 @@ Additive empirical Bayes on each logged outcome: mean + item + user, each deviat
 by what its own rows can tell (BLUP of a crossed random-effects model; `components` has the
 variances). It answers "before" only. What an edit changes comes from the causal effects
 alone: here, unmeasured quality that travels with a tag is signal.
+
+It speaks of pairs like those in the log. A recommender shows people what suits them, so for a
+pair that it would not have shown the prediction is, as a rule, too high.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +73,13 @@ class IdIndex:
             return int(self.order[at])
         return -1
 
-    def near(self, external: str) -> Iterable[str]:
-        """Return the ids around the place where an unknown one would be."""
+    def near(self, external: str) -> list[str]:
+        """Return the ids that share the most leading characters with an unknown one."""
         at = self._place(external)
         around = range(max(at - _NEIGHBOURS, 0), min(at + _NEIGHBOURS, len(self.order)))
-        return [self._sorted(place) for place in around]
+        ids = [self._sorted(place) for place in around]
+        shared = [_shared_start(external, one) for one in ids]
+        return [one for one, length in zip(ids, shared, strict=True) if length == max(shared)]
 
     def _sorted(self, place: int) -> str:
         return self.ids[int(self.order[place])]
@@ -89,3 +91,9 @@ class IdIndex:
 def index_ids(ids: IdMap) -> IdIndex:
     """Sort ids once (by UTF-8 bytes, which is the order of Python's strings)."""
     return IdIndex(ids, np.asarray(pc.sort_indices(ids.ids), dtype=np.uint64))
+
+
+def _shared_start(one: str, other: str) -> int:
+    """Count the leading characters that two strings share."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -130,7 +130,7 @@ def save_ground(path: Path, key: str, ground: Ground) -> None:
 def load_ground(path: Path, key: str) -> Ground | None:
     """Read what `save_ground` wrote; None where it is missing, broken or of another key."""
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             return _ground(arrays) if str(arrays["key"]) == key else None
     except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile, pa.ArrowException):
         return None

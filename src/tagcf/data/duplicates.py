@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tagcf.data.bad_rows import EXAMPLES, Ledger, Place
 from tagcf.types import Mask
 
-_AT_ONCE = 1 << 24  # hashes compared at a time (8 bytes each)
+_AT_ONCE = 1 << 23  # hashes compared at a time
 
 Hashes = NDArray[np.uint64]
 

@@ -21,7 +21,7 @@ from tagcf.text import did_you_mean
 
 BATCH_ROWS = 65_536
 BROKEN_LINE = "bad.broken_line"
-_CSV_BLOCK = 8 << 20  # bytes of text parsed at a time
+_CSV_BLOCK = 4 << 20  # bytes of text parsed at a time
 _MISSING = ["", "\\N", "NULL", "null", "None", "NaN", "nan"]
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 

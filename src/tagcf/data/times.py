@@ -18,10 +18,12 @@ CLOCK_LEVELS = {
 }
 # Epoch seconds of this size would lie after the year 5000; the finer units start here.
 _MILLISECONDS, _MICROSECONDS, _NANOSECONDS = 1e11, 1e14, 1e17
+_OFFSET = r"\s*(Z|z|[+-]\d{2}(?::?\d{2})?)"
 _ISO = (
     r"^(\d{4}-\d{1,2}-\d{1,2})"
-    r"(?:[T ](\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|z|[+-]\d{2}(?::?\d{2})?)?)?$"
+    rf"(?:[T ](\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?)(?:{_OFFSET})?)?$"
 )
+_FEW_ENDINGS = 100  # different time zone offsets of one block
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,10 @@ class ReadTimes:
 
 def check_zone(name: str) -> str:
     """Return `name` if it is a time zone, else raise `SettingsError` with near names."""
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    epoch = pl.Series([0], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+    try:  # polars brings its own zones; the system may have none
+        epoch.dt.convert_time_zone(name or "?").dt.hour()
+    except pl.exceptions.PolarsError:
         hint = did_you_mean(name, zoneinfo.available_timezones())
         raise SettingsError("data.unknown_zone", name=name, hint=hint) from None
     return name
@@ -78,28 +81,62 @@ def _of_epochs(numbers: Floats) -> tuple[Floats, Mask]:
 
 
 def _of_iso(raw: pl.Series, zone: str) -> Floats:
-    """Epoch seconds of texts; dates may be written with slashes."""
+    """Epoch seconds of texts; dates may be written with slashes.
+
+    Logs are written by machines: nearly all times are 19 characters and one of a few
+    endings, which need no regular expression. The others take the slow way.
+    """
     texts = raw.str.strip_chars().str.replace_all("/", "-", literal=True)
+    stem, ending = texts.str.slice(0, 19).str.replace(" ", "T", literal=True), texts.str.slice(19)
+    local = stem.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us")
+    shift = _shifts_of_endings(ending.set(local.is_null(), None))
+    plain = _of_datetimes(local, "UTC") - shift
+    naive = (local.is_not_null() & (ending == "")).to_numpy()
+    seconds = np.where(naive, _of_datetimes(local, zone), plain) if naive.any() else plain
+    rest = np.isnan(shift) & texts.is_not_null().to_numpy()
+    if rest.any():
+        seconds[rest] = _of_any_iso(texts.filter(rest), zone)
+    return seconds
+
+
+def _shifts_of_endings(endings: pl.Series) -> Floats:
+    """Offset from UTC in seconds (n,), 0 for none; NaN where the ending is not an offset."""
+    different = endings.drop_nulls().unique()
+    if not 0 < len(different) <= _FEW_ENDINGS:
+        return np.full(len(endings), np.nan)
+    offsets = different.str.extract(rf"^{_OFFSET}$", 1)
+    shifts = pl.select(_shift(offsets))[:, 0].fill_null(0).cast(pl.Float64)
+    known = (different == "") | offsets.is_not_null()
+    found = endings.replace_strict(
+        different.filter(known), shifts.filter(known), default=None, return_dtype=pl.Float64
+    )
+    return found.fill_null(np.nan).to_numpy().copy()
+
+
+def _of_any_iso(texts: pl.Series, zone: str) -> Floats:
+    """Epoch seconds of texts that may lack the time, have fractions or any offset."""
     day, time_of_day, offset = (texts.str.extract(_ISO, group) for group in (1, 2, 3))
-    parts = pl.select(day=day, time=time_of_day, offset=offset)
     time = pl.col("time").fill_null("00:00:00")
-    moment = (
-        pl.col("day") + " " + pl.when(time.str.len_chars() <= 5).then(time + ":00").otherwise(time)
+    full = pl.when(time.str.len_chars() <= 5).then(time + ":00").otherwise(time)
+    read = pl.select(day=day, time=time_of_day, shift=_shift(offset)).select(
+        local=(pl.col("day") + " " + full).str.to_datetime(
+            "%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"
+        ),
+        shift=pl.col("shift").cast(pl.Float64),
     )
-    sign = pl.when(pl.col("offset").str.starts_with("-")).then(-1).otherwise(1)
-    digits = pl.col("offset").str.replace_all(r"\D", "").str.pad_end(4, "0")
-    shift = sign * (
-        digits.str.slice(0, 2).cast(pl.Int64, strict=False) * 3600
-        + digits.str.slice(2, 2).cast(pl.Int64, strict=False) * 60
-    )
-    read = parts.select(
-        local=moment.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"),
-        shift=pl.when(pl.col("offset").str.to_uppercase() == "Z").then(0).otherwise(shift),
-    )
-    zoned = _of_datetimes(read["local"], zone)
-    plain = _of_datetimes(read["local"], "UTC")
-    shifts = read["shift"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    shifts = read["shift"].fill_null(np.nan).to_numpy()
+    zoned, plain = _of_datetimes(read["local"], zone), _of_datetimes(read["local"], "UTC")
     return np.where(np.isnan(shifts), zoned, plain - shifts)
+
+
+def _shift(offset: pl.Series) -> pl.Expr:
+    """Seconds that an offset (Z, +08, -0330, +05:30) is ahead of UTC; null for none."""
+    written = pl.lit(offset)
+    digits = written.str.replace_all(r"\D", "").str.pad_end(4, "0")
+    sign = pl.when(written.str.starts_with("-")).then(-1).otherwise(1)
+    hours = digits.str.slice(0, 2).cast(pl.Int64, strict=False)
+    minutes = digits.str.slice(2, 2).cast(pl.Int64, strict=False)
+    return sign * (hours * 3600 + minutes * 60)
 
 
 def _of_datetimes(moments: pl.Series, zone: str) -> Floats:

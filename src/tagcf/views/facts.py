@@ -38,6 +38,7 @@ class ReportFacts:
     outcomes: tuple[Outcome, ...]
     folder: str
     n_tags: int
+    n_impressions: float | None = None  # where rows stand for several
     window: tuple[float, float] | None = None
     tag_names: Mapping[str, tuple[str, str]] | None = None
     clusters: tuple[str, ...] = ()
@@ -95,7 +96,7 @@ def _one_outcome(effects: TagEffects, name: str, points: bool) -> OutcomeFacts:
     return OutcomeFacts(
         name=name,
         label=outcome_label(name),
-        scale=scale_of(points, [half_width(effect) for effect in main]),
+        scale=scale_of(points, _typical_widths(main)),
         method=method,
         rung=_common_rung(main),
         main=tuple(main),
@@ -104,6 +105,13 @@ def _one_outcome(effects: TagEffects, name: str, points: bool) -> OutcomeFacts:
             _one_estimand([e for e in own if e.segment is not None and e.method == method])
         ),
     )
+
+
+def _typical_widths(effects: list[Effect]) -> list[float]:
+    """Half-widths of the claims; without any, of what can be told; else of all."""
+    claimed = [effect for effect in effects if effect.verdict in ("raises", "lowers")]
+    told = [effect for effect in effects if effect.verdict != "cannot tell"]
+    return [half_width(effect) for effect in claimed or told or effects]
 
 
 def half_width(effect: Effect) -> float:

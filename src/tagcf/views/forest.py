@@ -23,6 +23,7 @@ from tagcf.views.picture import (
 from tagcf.views.reasons import reason_text
 
 MOST_ROWS = 30
+MOST_REFUSED = 4  # refused tags drawn where there are more told ones than rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ForestView:
 
 
 def forest_view(outcome: OutcomeFacts) -> ForestView:
-    """Build the forest plot: the tags with the largest |t|, sorted by effect."""
+    """Build the forest plot: the strongest tags, sorted by effect."""
     drawn = _largest(outcome.main)
     left_out = len(outcome.main) - len(drawn)
     note = say("report.forest_rest", shown=count(len(drawn)), rest=count(left_out))
@@ -54,16 +55,21 @@ def strength(effect: Effect) -> float:
 
 
 def _largest(effects: tuple[Effect, ...]) -> list[Effect]:
+    """Claims first, then the largest |t|; of the refused, those on the most items."""
     estimated = [effect for effect in effects if effect.estimate is not None]
-    claimed_first = sorted(
-        estimated, key=lambda e: (e.verdict not in ("raises", "lowers"), -strength(e))
-    )
-    return sorted(claimed_first[:MOST_ROWS], key=lambda e: -(e.estimate or 0.0))
+    told = [effect for effect in estimated if effect.verdict != "cannot tell"]
+    refused = [effect for effect in estimated if effect.verdict == "cannot tell"]
+    told.sort(key=lambda e: (e.verdict == "no clear effect", -strength(e)))
+    refused.sort(key=lambda e: -e.n_treated_items)
+    kept = refused[: max(MOST_REFUSED, MOST_ROWS - len(told))]
+    drawn = told[: MOST_ROWS - min(len(kept), MOST_REFUSED)] + kept
+    return sorted(drawn[:MOST_ROWS], key=lambda e: -(e.estimate or 0.0))
 
 
 def _chart(outcome: OutcomeFacts, drawn: list[Effect]) -> RowChart:
     scale = outcome.scale
-    ends = [end for e in drawn for end in (e.ci_low, e.ci_high) if end is not None]
+    told = [effect for effect in drawn if effect.verdict != "cannot tell"] or drawn
+    ends = [end for e in told for end in (e.ci_low, e.ci_high) if end is not None]
     first, last = drawn[0], drawn[-1]
     description = say(
         "report.forest_aria",
@@ -81,7 +87,7 @@ def _chart(outcome: OutcomeFacts, drawn: list[Effect]) -> RowChart:
         main_column=1,
         axis=axis_title(outcome),
         scale=scale,
-        domain=domain_around([e.estimate or 0.0 for e in drawn], ends),
+        domain=domain_around([e.estimate or 0.0 for e in told], ends),
         zero=0.0,
         guides=(),
         legend=verdict_legend({TONES[effect.verdict] for effect in drawn}),

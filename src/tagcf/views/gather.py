@@ -45,6 +45,7 @@ def gather_report(workspace: Workspace, folder: str) -> ReportFacts:
     effects = read_effects(workspace)
     log = read_log(workspace)
     span = span_of(log)
+    total = float(span.item_rows.sum())
     simulated = effects.simulated or log.simulated
     names = {effect.tag: (effect.tag_zh, effect.tag_en) for effect in effects.effects}
     answers: tuple[WhatIf, ...] = ()
@@ -58,6 +59,7 @@ def gather_report(workspace: Workspace, folder: str) -> ReportFacts:
         outcomes=(*log.outcomes, *log.derived),
         folder=folder,
         n_tags=len({effect.tag for effect in effects.effects}),
+        n_impressions=total if round(total) != log.n_rows else None,
         window=span.window,
         tag_names=names,
         clusters=tuple(axis.name for axis in log.clusters),

@@ -106,12 +106,13 @@ def _outcome_view(outcome: OutcomeFacts, facts: ReportFacts) -> OutcomeView:
 
 def _header(facts: ReportFacts) -> tuple[Term, ...]:
     effects = facts.effects
-    terms = [
-        Term(say("report.rows"), count(effects.n_rows)),
-        Term(say("report.users"), count(effects.n_users)),
-        Term(say("report.all_items"), count(effects.n_items)),
-        Term(say("report.tags"), count(facts.n_tags)),
-    ]
+    terms = [Term(say("report.rows"), count(effects.n_rows))]
+    if facts.n_impressions:
+        terms.append(Term(say("report.impressions"), count(facts.n_impressions)))
+    if effects.n_users > 1:  # a log without user ids knows one
+        terms.append(Term(say("report.users"), count(effects.n_users)))
+    terms.append(Term(say("report.all_items"), count(effects.n_items)))
+    terms.append(Term(say("report.tags"), count(facts.n_tags)))
     if facts.window:
         first, last = (datetime.fromtimestamp(t, UTC).date().isoformat() for t in facts.window)
         terms.insert(0, Term(say("report.window"), f"{first} – {last}"))
