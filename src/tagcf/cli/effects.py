@@ -34,7 +34,7 @@ ESTIMANDS = ["direct", "total"]
     type=click.Choice(["joint", "matching", "iv", "naive"]),
     help="run this method alone (without it: every method that applies; joint is printed)",
 )
-@click.option("--by", help="segment columns, crossed with commas: city_tier,age_band")
+@click.option("--by", help="show segments, too; crossed with commas: city_tier,age_band")
 @click.option("--tag", "names", multiple=True, help="only these tags (slug, zh or en name)")
 @click.option("--estimand", type=click.Choice(ESTIMANDS), help="direct or total (joint)")
 @click.option("--strict", is_flag=True, help="exit 3 when no tag can be told")
@@ -54,9 +54,9 @@ def effects(
     workspace = open_workspace(folder)
     log = read_log(workspace)
     tags = load_tags(workspace, log)
-    segments = tuple(part.strip() for part in by.split(",")) if by else ()
-    question = question_of(workspace, tags, by=segments)
-    check_names(log, outcomes, segments)
+    split = tuple(part.strip() for part in by.split(",")) if by else ()
+    check_names(log, outcomes, split)
+    question = question_of(workspace, tags, by=(split,) if split else None)
     wanted = {find_tag(name, tags.tags).slug for name in names}
     found = estimate_workspace(workspace, log, tags, question, using)
     stored = found
@@ -74,6 +74,7 @@ def effects(
         and (not outcomes or effect.outcome in outcomes)
         and (not wanted or effect.tag in wanted)
         and (method != "joint" or effect.estimand == (estimand or "direct"))
+        and (bool(split) or effect.segment is None)
     ]
     if as_json:
         rows = [effect_json(effect) for effect in shown]

@@ -120,13 +120,13 @@ def each_tag(
 
 
 def _told(ready: Prepared, question: Question, answers: Answers) -> WhatIf:
-    slugs = [tag.slug for tag in ready.tags.tags]
+    tags = ready.tags.tags
     refused = answers.told.code[0] >= FIRST_REFUSED
     contributions = (
         ()
         if refused
         else tuple(
-            Contribution(slugs[tag], float(share), float(low), float(high))
+            Contribution(tags[tag].slug, float(share), float(low), float(high))
             for tag, share, low, high in zip(
                 question.edits.tag[0],
                 answers.share[0],
@@ -140,8 +140,8 @@ def _told(ready: Prepared, question: Question, answers: Answers) -> WhatIf:
     return WhatIf(
         item=question.item,
         user=question.user,
-        without=tuple(slugs[at] for at in question.without),
-        with_=tuple(slugs[at] for at in question.with_),
+        without=tuple(tags[at].slug for at in question.without),
+        with_=tuple(tags[at].slug for at in question.with_),
         outcome=question.fit.outcome,
         estimand=question.fit.estimand,
         before=_number(answers.before[0]),

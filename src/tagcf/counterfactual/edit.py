@@ -125,6 +125,9 @@ def _dense_rows(ready: Prepared, item: Codes) -> Mask:
     """(Q, T) what the items carry now."""
     matrix = ready.carried
     dense = np.zeros((len(item), matrix.shape[1]), dtype=bool)
+    if len(item) == 1 and item[0] >= 0:  # most questions come alone: spare them the bookkeeping
+        dense[0, matrix.indices[matrix.indptr[item[0]] : matrix.indptr[item[0] + 1]]] = True
+        return dense
     known = np.nonzero(item >= 0)[0]
     start, end = matrix.indptr[item[known]], matrix.indptr[item[known] + 1]
     length = (end - start).astype(np.int64)

@@ -53,7 +53,8 @@ class Support:
     """Which tags items carry together. T tags, I items."""
 
     n_items: int
-    together: Counts  # (T, T) items with both; the diagonal: items with the tag
+    carriers: Counts  # (T,) items with the tag
+    together: Counts  # (T, T) items with both; the diagonal repeats `carriers`
     bits: NDArray[np.uint64]  # (T, ceil(I / 64)) which items carry each tag
     unseen: Mask  # (2, 2, T, T): new value of tag t, value of tag u -> the two never meet
 
@@ -80,7 +81,9 @@ def learn_support(carried: sparse.csr_array) -> Support:
     ones = carried.astype(np.int64)
     ones.data[:] = ones.data != 0
     together = np.asarray((ones.T @ ones).todense(), dtype=np.int64).reshape(n_tags, n_tags)
-    return Support(n_items, together, _bits(ones), _unseen_tables(together, n_items))
+    return Support(
+        n_items, np.diag(together).copy(), together, _bits(ones), _unseen_tables(together, n_items)
+    )
 
 
 def _bits(ones: sparse.csr_array) -> NDArray[np.uint64]:
@@ -167,10 +170,9 @@ def _look_at_singles(
     hit = np.nonzero(unseen.any(1))[0]
     if not len(hit):
         return
-    has = np.diag(support.together)
     present = beside[hit]
     # Prefer tags that are there over tags that are not, then the one on most items.
-    rank = np.where(unseen[hit], has + present * (support.n_items + 1), -1)
+    rank = np.where(unseen[hit], support.carriers + present * (support.n_items + 1), -1)
     other = rank.argmax(1)
     there = present[np.arange(len(hit)), other].astype(np.int64)
     new = value[hit]
@@ -195,7 +197,7 @@ def _look_at_pairs(
         return
     t, new = tag[change], value[change]
     among = support.together[first, second]
-    usual: Floats = np.abs((1 - new) - np.diag(support.together)[t] / support.n_items)
+    usual: Floats = np.abs((1 - new) - support.carriers[t] / support.n_items)
     # Most pairs need no counting: they are on too few items to prove anything, or, where t
     # comes off, one of the two is often without t as it is.
     enough = among >= FEWEST_ITEMS

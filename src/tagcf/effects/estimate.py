@@ -48,7 +48,7 @@ def estimate_effects(
         No rows, no tags, or more than two cluster axes.
     """
     using, question = using or Joint(), question or Question()
-    check_names(log, question.outcomes, question.by)
+    check_names(log, question.outcomes, [name for split in question.by for name in split])
     _check(log, tags)
     task = Task(log, tags, tags.carried(question.threshold).toarray().astype(float), question)
     if isinstance(using, Joint):

@@ -1,8 +1,9 @@
 """Propensity score matching, one tag at a time, all outcomes at once.
 
 The score is logistic on controls and the other tags; where units were randomised in strata it is
-the other tags' index after demeaning, and matches stay within the stratum (a logit per stratum of
-five arms would have nothing to learn from). Outcomes enter as residuals of the joint regression,
+the other tags' index after demeaning, and matches stay within the stratum, without caliper (a
+logit per stratum of five arms would have nothing to learn from; strata without both kinds drop
+out). Outcomes enter as residuals of the joint regression,
 which corrects the bias of inexact matches (Abadie and Imbens 2011), and once more by a regression
 among the matched controls. The variance is that of the influence function
 D(r - τ) - (1 - D)K·r, K being how often a control was reused, clustered two-way.
@@ -46,10 +47,11 @@ class _Rows:
     """Rows held for matching. n rows, P controls, K outcomes."""
 
     cell: Codes  # (n,)
-    x: Floats  # (n, P)
+    x: Floats  # (n, P) controls; within strata: minus their stratum's mean
     e: Floats  # (n, K) residuals of the joint fit
     w: Floats  # (n,)
     clusters: Codes  # (n, C)
+    others: Floats  # (n, T) tags; within strata: minus their stratum's mean
     exact: NDArray[np.int64]  # (n,) exact-matching cell
     thinned: int  # one row in so many was kept
 
@@ -93,7 +95,7 @@ def match_tags(
     for at in range(len(tags)):
         one = None if early[at] is not None else _match_one(at, tags, design, fit, rows, using)
         found.append(one)
-        reasons.append(early[at] if one is None else _late_refusal(one))
+        reasons.append(early[at] if one is None else _late_refusal(one, design))
     estimates = tuple(
         _estimates(log, outcome, k, design, fit, rows, found, tuple(reasons))
         for k, outcome in enumerate(outcomes)
@@ -127,13 +129,13 @@ def _gather(
                 inner = np.linspace(0, 1, n_bins + 1)[1:-1]
                 edges[position] = np.unique(np.quantile(known, inner)) if known.size else known
             exact = exact * (n_bins + 1) + np.searchsorted(edges[position], values)
+        x = block.x - fit.part.group_x[group] if design.absorbs == "stratum" else block.x
         at = slice((-seen) % step, None, step)
         seen += len(e)
-        parts.append(
-            (block.cell[at], block.x[at], e[at], block.w[at], block.clusters[at], exact[at])
-        )
+        parts.append((block.cell[at], x[at], e[at], block.w[at], block.clusters[at], exact[at]))
     cell, x, e, w, clusters, exact = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _Rows(cell, x, e, w, clusters, exact, step)
+    tags = fit.part.cell_tags if design.absorbs == "stratum" else fit.tags
+    return _Rows(cell, x, e, w, clusters, tags[cell], exact, step)
 
 
 def _early_refusals(
@@ -164,11 +166,13 @@ def _match_one(
         # Index of the other tags from the Gram's inverse: regression of this tag on the others.
         slope = -fit.solved.inverse[:, at] / fit.solved.inverse[at, at]
         slope[at] = 0.0
-        score = (fit.part.cell_tags @ slope)[rows.cell]
+        score = rows.others @ slope
     else:
-        columns = np.hstack([rows.x, fit.tags[np.ix_(rows.cell, others)]])
+        columns = np.hstack([rows.x, rows.others[:, others]])
         score = logit_score(columns, carries.astype(float), rows.w)
     caliper = None if using.caliper is None else using.caliper * float(score.std())
+    if design.absorbs == "stratum":
+        caliper = None  # a stratum has a handful of arms: the nearest, corrected, is the best match
     pairing = pair(score, carries, rows.exact, rows.w, caliper)
     return _effect(at, tags, fit, rows, carries, others, pairing)
 
@@ -260,7 +264,7 @@ def _balance(
     plain = _plain(fit.control_names)
     names = [fit.control_names[k] for k in plain]
     names += [tags[int(other)].slug for other in np.flatnonzero(others)]
-    columns = np.hstack([rows.x[:, plain], fit.tags[np.ix_(rows.cell, others)]])
+    columns = np.hstack([rows.x[:, plain], rows.others[:, others]])
     before_with, before_without = rows.w * carries, rows.w * ~carries
     mean_1, var_1 = _moments(columns, before_with)
     mean_0, var_0 = _moments(columns, before_without)
@@ -280,7 +284,9 @@ def _moments(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:
     return mean, np.maximum(weight @ columns**2 / total - mean**2, 0.0)
 
 
-def _late_refusal(one: _One) -> Reason | None:
+def _late_refusal(one: _One, design: Design) -> Reason | None:
+    if design.absorbs == "stratum":
+        return None  # randomised arms: what stays unlike is other tags, and those are held fixed
     if one.share < LEAST_MATCHED:
         return Reason("reason.no_overlap", (("share", round(100 * one.share, 1)),))
     worst = max(one.balance, key=lambda row: abs(row.after), default=None)

@@ -30,7 +30,7 @@ class Question:
     """What is asked of the log, apart from the method."""
 
     outcomes: tuple[str, ...] = ()  # empty: all
-    by: tuple[str, ...] = ()  # segment columns, crossed
+    by: tuple[tuple[str, ...], ...] = ()  # splits of the audience, each by crossed columns
     estimand: Estimand | None = None  # None: the method's own
     min_items: int = 50
     threshold: float = 0.5  # strength from which an item carries a tag
@@ -93,19 +93,19 @@ class Task:
         return found
 
     def segments(self) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
-        """Every crossed level of the asked segments: label, and the levels a row must have."""
-        specs = {spec.name: at for at, spec in enumerate(self.log.segments)}
-        at = [specs[name] for name in self.question.by]
-        if not at:
-            return []
-        levels = [range(len(self.log.segments[position].levels)) for position in at]
+        """Every level of every asked split: its label, and the levels that a row must have."""
+        position = {spec.name: at for at, spec in enumerate(self.log.segments)}
         found = []
-        for codes in product(*levels):
-            label = ",".join(
-                f"{self.log.segments[position].name}={self.log.segments[position].levels[code]}"
-                for position, code in zip(at, codes, strict=True)
-            )
-            found.append((label, tuple(zip(at, codes, strict=True))))
+        for split in self.question.by:
+            at = [position[name] for name in split]
+            levels = [range(len(self.log.segments[one].levels)) for one in at]
+            for codes in product(*levels):
+                row = tuple(zip(at, codes, strict=True))
+                label = ",".join(
+                    f"{self.log.segments[one].name}={self.log.segments[one].levels[code]}"
+                    for one, code in row
+                )
+                found.append((label, row))
         return found
 
     def why_no_periods(self, seen: Survey) -> Reason | None:

@@ -22,17 +22,17 @@ def question_of(
     workspace: Workspace,
     tags: TagMatrix,
     *,
-    by: tuple[str, ...] = (),
+    by: tuple[tuple[str, ...], ...] | None = None,
     estimand: Estimand | None = None,
 ) -> Question:
-    """Turn the settings' [tags] into a question."""
+    """Turn the settings into a question; `by` None splits by each configured segment."""
     settings = workspace.settings.tags
     graph = load_graph(workspace, tags.tags)
     hold = None
     if settings.control_for != "all":
         hold = tuple(find_tag(name, tags.tags).slug for name in settings.control_for)
     return Question(
-        by=by,
+        by=tuple((name,) for name in workspace.settings.design.segments) if by is None else by,
         estimand=estimand,
         min_items=settings.min_items,
         threshold=settings.threshold,
@@ -102,8 +102,10 @@ def estimate_workspace(
             raise EstimationError("error.no_instruments")
         return estimate_effects(log, chosen, methods[only], question)
     found: TagEffects | None = None
-    for using in methods.values():
-        one = estimate_effects(log, chosen, using, question)
+    for name, using in methods.items():
+        # Segments are told by the joint estimator; another method splits only when asked for.
+        asked = question if name == "joint" else replace(question, by=())
+        one = estimate_effects(log, chosen, using, asked)
         found = one if found is None else merge(found, one)
     assert found is not None  # noqa: S101 (joint always applies)
     return found
