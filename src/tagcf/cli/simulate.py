@@ -41,7 +41,7 @@ def simulate(
     as_json: bool,
 ) -> None:
     """Write a simulated platform with KNOWN tag effects to DIR."""
-    _make_room(folder, force)
+    make_room(folder, force)
     world = make_world(
         Platform(sector=sector, users=users, items=items, tags=tags, days=days, seed=seed)
     )
@@ -67,7 +67,7 @@ def simulate(
         click.echo(json.dumps(_summary(world, files), ensure_ascii=False))
 
 
-def _make_room(folder: Path, force: bool) -> None:
+def make_room(folder: Path, force: bool) -> None:
     """Refuse a folder that holds anything, unless forced; never replace real data."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return

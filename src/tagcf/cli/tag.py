@@ -26,7 +26,8 @@ from tagcf.settings import FILE_NAME
 from tagcf.tags.embedding import SentenceEmbedding, embedding_installed
 from tagcf.tags.encode import TextEncoder, default_encoders, encode_tags
 from tagcf.tags.lexicon import Lexicon
-from tagcf.tags.matrix import known_tags, with_slugs, write_item_tags
+from tagcf.tags.matrix import with_slugs, write_item_tags
+from tagcf.tags.names import known_tags, workspace_tags
 from tagcf.tags.surface import FACET, Surface
 from tagcf.tags.vocabulary import default_vocabulary, search_tags
 from tagcf.text import language, say
@@ -50,13 +51,13 @@ ENCODERS: dict[Using, Callable[[], tuple[TextEncoder, ...]]] = {
     default="auto",
     help="words, meaning (sentence embeddings), or both where installed",
 )
-@click.option("--search", metavar="WORD", help="look a word up in the vocabulary, tag nothing")
+@click.option("--search", metavar="WORD", help="look a word up among the tags, tag nothing")
 @json_option
 @lang_option
 def tag(folder: Path, using: Using, search: str | None, as_json: bool) -> None:
     """Read the texts of the items and write the tags of each to out/item_tags.parquet."""
     if search is not None:
-        _print_search(search, as_json)
+        _print_search(search, _tags_of(folder), as_json)
         return
     workspace = open_workspace(folder)
     items = _read_texts(workspace)
@@ -130,7 +131,8 @@ def _own_table(workspace: Workspace, matrix: TagMatrix) -> dict[str, Any] | None
     path = locate(workspace.root, "item_tags")
     if path is None:
         return None
-    own = with_slugs(read_item_tags(workspace), default_vocabulary())["tag"].unique()
+    rows = read_item_tags(workspace)
+    own = with_slugs(rows, workspace_tags(workspace, rows))["tag"].unique()
     _tell("tags.own_table", file=path.name, tags=len(own))
     columns = {one.slug: k for k, one in enumerate(matrix.tags)}
     both = sorted(columns.keys() & set(own.to_list()))
@@ -199,8 +201,15 @@ def _print_summary(summary: dict[str, Any]) -> None:
     _tell("tags.written", path=summary["output"])
 
 
-def _print_search(query: str, as_json: bool) -> None:
-    found = search_tags(query, known_tags(default_vocabulary()))
+def _tags_of(folder: Path) -> tuple[Tag, ...]:
+    """Every tag of a workspace; of the vocabulary where the folder is none yet."""
+    if (folder / FILE_NAME).is_file():
+        return workspace_tags(open_workspace(folder))
+    return known_tags(default_vocabulary())
+
+
+def _print_search(query: str, known: tuple[Tag, ...], as_json: bool) -> None:
+    found = search_tags(query, known)
     if as_json:
         rows = [_labels(one) | {"aliases": list(one.aliases)} for one in found]
         click.echo(json.dumps({"query": query, "tags": rows}, ensure_ascii=False))

@@ -34,7 +34,7 @@ LEAST_SHARE = 0.02
 LEAST_LIFT = 0.25
 CHANCE = 0.001
 FEWEST_ITEMS = 10
-_PAIRS_AT_ONCE = 1 << 22  # words of bits held while pairs are counted
+_BITS_AT_ONCE = 1 << 15  # words of bits held while triples are counted: they fit the cache
 
 Pattern = Literal["none", "without", "lacking", "together", "neither", "without_both", "all_three"]
 PATTERNS: tuple[Pattern, ...] = (
@@ -242,7 +242,7 @@ def _count_triples(support: Support, a: Positions, b: Positions, c: Positions) -
     key, back = np.unique((a * n_tags + b) * n_tags + c, return_inverse=True)
     u, v, w = key // n_tags**2, key // n_tags % n_tags, key % n_tags
     counts = np.zeros(len(key), np.int64)
-    step = max(_PAIRS_AT_ONCE // max(support.bits.shape[1], 1), 1)
+    step = max(_BITS_AT_ONCE // max(support.bits.shape[1], 1), 1)
     for start in range(0, len(key), step):
         block = slice(start, start + step)
         all_three = support.bits[u[block]] & support.bits[v[block]]

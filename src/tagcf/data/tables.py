@@ -15,6 +15,7 @@ from tagcf.errors import DataError
 from tagcf.types import BadRows, IdMap
 
 TAG_COLUMNS = ("item_id", "tag", "strength", "source", "confidence")
+NAME_COLUMNS = ("tag_zh", "tag_en", "facet")  # optional: names of the workspace's own tags
 
 
 def item_frame(workspace: Workspace) -> pl.DataFrame:
@@ -39,7 +40,8 @@ def read_item_tags(workspace: Workspace) -> pl.DataFrame:
     -------
     pl.DataFrame
         item_id, tag (text), strength, confidence (0..1, float), source (text); each pair of
-        item and tag once, the strongest row counting.
+        item and tag once, the strongest row counting. Where the file has them also tag_zh,
+        tag_en and facet (text).
 
     Raises
     ------
@@ -57,7 +59,8 @@ def check_item_tags(workspace: Workspace) -> tuple[pl.DataFrame, tuple[BadRows, 
         raise DataError("data.no_item_tags", path=workspace.root)
     for column in TAG_COLUMNS[:2]:
         table.require(column, "item_tags")
-    present = [column for column in TAG_COLUMNS if column in table.columns]
+    used = (*TAG_COLUMNS, *NAME_COLUMNS)
+    present = [column for column in used if column in table.columns]
     ledger = Ledger()
     batch = whole(table, present, ledger)
     tags = _checked_tags(batch, ledger)
@@ -100,6 +103,11 @@ def _checked_tags(batch: RawBatch, ledger: Ledger) -> pl.DataFrame:
             "strength": _share(frame, place, "strength", ledger),
             "source": as_texts(frame["source"]) if "source" in frame.columns else "file",
             "confidence": _share(frame, place, "confidence", ledger),
+            **{
+                column: as_texts(frame[column])
+                for column in NAME_COLUMNS
+                if column in frame.columns
+            },
         }
     ).with_columns(pl.col("source").fill_null("file"))
     sound = ~(no_item | no_tag) & ~np.isnan(read["strength"].to_numpy())

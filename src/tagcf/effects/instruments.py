@@ -58,7 +58,6 @@ class _Moments:
     dd: Floats  # (E, E)
     dy: Floats  # (E, K)
     yy: Floats  # (K,)
-    free: int  # rows less controls and instruments
     n_rows: int
 
 
@@ -125,7 +124,6 @@ def _moments(blocks: Iterable[StageBlock]) -> _Moments:
         dd=rest[d, d],
         dy=rest[d, y],
         yy=np.diag(rest[y, y]),
-        free=n_rows - int(ends[1]),
         n_rows=n_rows,
     )
 
@@ -138,10 +136,12 @@ def _unadjusted(moments: _Moments, coef: Floats, fitted: Floats) -> Floats:
 
 
 def _plain_f(moments: _Moments, first: Floats) -> Floats:
-    """(E,) F of the instruments in each first stage."""
+    """(E,) F of the instruments in each first stage, in its large-sample form (rows, not rows
+    less coefficients, as in linearmodels).
+    """
     explained = np.diag(moments.zd.T @ first)
     left = np.diag(moments.dd) - explained
-    return np.asarray(explained / len(moments.zz) / (left / max(moments.free, 1)))
+    return np.asarray(explained / len(moments.zz) / (left / moments.n_rows))
 
 
 def _solve(gram: Floats, right: Floats) -> Floats:

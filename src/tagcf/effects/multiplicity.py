@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 from scipy import optimize, stats
+from scipy.special import ndtr
 
 from tagcf.types import Floats
 
@@ -100,8 +101,8 @@ def _critical(bias: float) -> float:
     def excess(half: float) -> float:
         spots = bias * np.exp(np.concatenate([[0.0], np.linspace(1e-3, 12.0, 600)]))
         root = np.sqrt(spots)
-        missed = stats.norm.cdf(-half - root) + stats.norm.cdf(root - half)
-        at_zero = 2 * stats.norm.cdf(-half)
+        missed = ndtr(-half - root) + ndtr(root - half)
+        at_zero = 2 * ndtr(-half)
         return float(np.max(at_zero + (bias / spots) * (missed - at_zero))) - ALPHA
 
     upper = 10.0 + 5.0 * np.sqrt(bias)

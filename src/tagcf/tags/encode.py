@@ -11,6 +11,7 @@ import pyarrow as pa
 from tagcf.tags.embedding import SentenceEmbedding, embedding_installed
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.matrix import tag_matrix_from_frame
+from tagcf.tags.names import known_tags
 from tagcf.tags.surface import Surface
 from tagcf.tags.vocabulary import Vocabulary, default_vocabulary
 from tagcf.types import IdMap, TagMatrix
@@ -85,7 +86,8 @@ def encode_tags(
     frame = pl.DataFrame({"item_id": ids, "text": texts}).join(
         rows.with_columns(distinct.gather(rows["row"]).alias("text")).drop("row"), on="text"
     )
-    return tag_matrix_from_frame(frame, IdMap(pa.array(ids.to_list(), pa.string())), vocabulary)
+    found_items = IdMap(pa.array(ids.to_list(), pa.string()))
+    return tag_matrix_from_frame(frame, found_items, known_tags(vocabulary))
 
 
 _NOTHING = pl.DataFrame(

@@ -1,13 +1,7 @@
 """Which tags hang on which: parent edges of the vocabulary, parent and causes edges of a file.
 
-``tag_graph.yaml``::
-
-    parent:                     # child: its parent, or a list of parents
-      幼犬扑空摔倒: 萌宠
-    causes:                     # cause: what it brings about, or a list
-      幼犬扑空摔倒: [轻松幽默, 治愈感]
-
-A total effect lets the descendants of a tag change with it, a direct effect holds them.
+The file's form is in `tagcf.tags.graph_file`. A total effect lets the descendants of a tag
+change with it, a direct effect holds them.
 """
 
 from __future__ import annotations
@@ -16,13 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import Literal
 
 from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, UnknownNameError
-from tagcf.tags.matrix import known_tags
+from tagcf.tags.graph_file import GraphFile, graph_path, read_graph_file
+from tagcf.tags.names import known_tags, named_tags, workspace_tags
 from tagcf.tags.vocabulary import default_vocabulary, name_index
 from tagcf.text import did_you_mean
 from tagcf.types import Tag
@@ -60,44 +53,46 @@ class TagGraph:
         return frozenset(reached)
 
 
-def load_graph(workspace: Workspace, tags: Sequence[Tag] = ()) -> TagGraph:
+def load_graph(workspace: Workspace, tags: Sequence[Tag] | None = None) -> TagGraph:
     """Graph of a workspace: the vocabulary's parents and the file that ``tags.graph`` names.
 
     Parameters
     ----------
     tags
-        Tags in use, e.g. ``TagMatrix.tags``: their names may stand in the file, too.
+        Tags in use, e.g. ``TagMatrix.tags``: their names may stand in the file, too. Where
+        not given, the workspace's own tags are read.
 
     Raises
     ------
     DataError
-        The file is missing, no YAML of the form above, or closes a cycle.
+        The file is missing, of another form than `read_graph_file` wants, or closes a cycle.
     UnknownNameError
         It names a tag that does not exist.
     """
-    known = {tag.slug: tag for tag in (*known_tags(default_vocabulary()), *tags)}
+    path = graph_path(workspace)
+    file = read_graph_file(path) if path is not None else None
+    if tags is None:
+        tags = workspace_tags(workspace)
+    named = named_tags(known_tags(default_vocabulary()), file.namings if file else ())
+    known = {tag.slug: tag for tag in (*named, *tags)}
     edges = [TagEdge(tag.parent, tag.slug, "parent") for tag in known.values() if tag.parent]
-    name = workspace.settings.tags.graph
-    path = workspace.root / name if name else None
-    if path is not None:
-        edges += read_edges(path, known.values())
+    if file is not None:
+        edges += edges_of(file, known.values())
     return checked(edges, path)
 
 
 def read_edges(path: Path, known: Iterable[Tag]) -> list[TagEdge]:
     """Read the edges of a file, tags by any of their names."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8-sig")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as broken:
-        detail = str(broken).splitlines()[0]
-        raise DataError("tags.bad_graph", path=path, detail=detail) from broken
-    if not isinstance(content, dict) or set(content) - {"parent", "causes"}:
-        raise DataError("tags.bad_graph", path=path, detail="parent: {…}, causes: {…}")
+    return edges_of(read_graph_file(path), known)
+
+
+def edges_of(file: GraphFile, known: Iterable[Tag]) -> list[TagEdge]:
+    """Find the tags that the edges of a file mean."""
     index = name_index(known)
     edges: list[TagEdge] = []
-    for kind, left, right in _pairs(content, path):
-        one, other = _slug(left, index, path), _slug(right, index, path)
-        if kind == "parent":
+    for part, left, right in file.edges:
+        one, other = _slug(left, index, file.path), _slug(right, index, file.path)
+        if part == "parent":
             edges.append(TagEdge(upstream=other, downstream=one, kind="parent"))
         else:
             edges.append(TagEdge(upstream=one, downstream=other, kind="causes"))
@@ -116,18 +111,6 @@ def checked(edges: Iterable[TagEdge], path: Path | None = None) -> TagGraph:
         loop = " → ".join(cycle.args[1])
         raise DataError("tags.graph_cycle", path=path, cycle=loop) from None
     return TagGraph(distinct)
-
-
-def _pairs(content: dict[str, Any], path: Path) -> list[tuple[str, str, str]]:
-    """(kind, key, value) of every edge written in the file."""
-    pairs: list[tuple[str, str, str]] = []
-    for kind, entries in content.items():
-        if not isinstance(entries, dict):
-            raise DataError("tags.bad_graph", path=path, detail=f"{kind}: {entries!r}")
-        for key, values in entries.items():
-            listed = values if isinstance(values, list) else [values]
-            pairs += [(kind, str(key), str(value)) for value in listed]
-    return pairs
 
 
 def _slug(name: str, index: dict[str, Tag], path: Path) -> str:

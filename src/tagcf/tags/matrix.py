@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,20 @@ from tagcf.data.files import locate
 from tagcf.data.tables import read_item_tags
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import OutputError
-from tagcf.tags.surface import surface_tags
-from tagcf.tags.vocabulary import Vocabulary, default_vocabulary, name_index
-from tagcf.types import BadRows, EventLog, IdMap, Tag, TagMatrix
+from tagcf.tags.names import known_tags, with_nameless, workspace_tags
+from tagcf.tags.vocabulary import default_vocabulary, name_index
+from tagcf.types import EventLog, IdMap, Tag, TagMatrix
 
 COLUMNS = ("item_id", "tag", "strength", "source", "confidence")
-CUSTOM = "custom"  # facet of tags that the vocabulary does not know
 FILE = "item_tags.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTags:
+    """The tags of a workspace's items: the columns of `COLUMNS` with slugs, and what tags mean."""
+
+    rows: pl.DataFrame
+    known: tuple[Tag, ...]
 
 
 def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
@@ -31,25 +40,29 @@ def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
     OutputError
         There is neither table, or the written one cannot be read.
     DataError
-        The own table cannot be used.
+        The own table, or the names given to tags, cannot be used; see `workspace_tags`.
     """
-    return tag_matrix_from_frame(read_tags(workspace), log.items, default_vocabulary())
+    found = read_tags(workspace)
+    return tag_matrix_from_frame(found.rows, log.items, found.known)
 
 
-def read_tags(workspace: Workspace) -> pl.DataFrame:
-    """Read the rows that `load_tags` makes its matrix of, tags by slug."""
-    vocabulary = default_vocabulary()
+def read_tags(workspace: Workspace) -> ItemTags:
+    """Read the rows that `load_tags` makes its matrix of."""
     parts: list[pl.DataFrame] = []
+    own = None
     if locate(workspace.root, "item_tags") is not None:
-        parts.append(with_slugs(read_item_tags(workspace).select(COLUMNS), vocabulary))
+        own = read_item_tags(workspace)
+        parts.append(own.select(COLUMNS))
     written = workspace.root / "out" / FILE
     if written.is_file():
-        parts.append(with_slugs(read_written(written, workspace), vocabulary))
+        parts.append(read_written(written, workspace))
     if not parts:
         raise OutputError(
             "error.missing_output", path=written, command=f"tagcf tag {workspace.root}"
         )
-    return own_first(*parts) if len(parts) == 2 else parts[0]
+    known = workspace_tags(workspace, own)
+    parts = [with_slugs(part, known) for part in parts]
+    return ItemTags(own_first(*parts) if len(parts) == 2 else parts[0], known)
 
 
 def own_first(own: pl.DataFrame, generated: pl.DataFrame) -> pl.DataFrame:
@@ -71,7 +84,7 @@ def read_written(path: Path, workspace: Workspace) -> pl.DataFrame:
 
 
 def tag_matrix_from_frame(
-    frame: pl.DataFrame, items: IdMap, vocabulary: Vocabulary | None = None
+    frame: pl.DataFrame, items: IdMap, known: Sequence[Tag] | None = None
 ) -> TagMatrix:
     """Turn a table of tags into a matrix over `items`.
 
@@ -83,30 +96,29 @@ def tag_matrix_from_frame(
         case; a name that is none of these is a tag of its own, of the facet ``custom``.
         Of several rows for one item and tag the strongest counts.
     items
-        Rows of the matrix. Rows of `frame` for other items are left out; `unknown_items`
+        Rows of the matrix. Rows of `frame` for other items are left out; ``tagcf check``
         reports them.
+    known
+        Tags that have names; default: the vocabulary that ships with TagCF and surface tags.
 
     Raises
     ------
     ValueError
         A strength or confidence is outside 0..1.
     """
-    vocabulary = vocabulary or default_vocabulary()
-    rows = with_slugs(_complete(frame), vocabulary)
+    complete = _complete(frame)
+    tags = with_nameless(tuple(known or known_tags(default_vocabulary())), complete)
+    rows = with_slugs(complete, tags)
     for column in ("strength", "confidence"):
         if not rows[column].is_between(0, 1).all():
             msg = f"{column} must be within 0 and 1"
             raise ValueError(msg)
-    known = rows.with_columns(_positions(rows["item_id"], items)).drop_nulls("item")
-    strongest = known.sort("strength", "confidence", descending=True, maintain_order=True).unique(
+    here = rows.with_columns(_positions(rows["item_id"], items)).drop_nulls("item")
+    strongest = here.sort("strength", "confidence", descending=True, maintain_order=True).unique(
         ["item", "tag"], keep="first", maintain_order=True
     )
-    tags = known_tags(vocabulary)
-    present = strongest["tag"].unique(maintain_order=True).to_list()
-    by_slug = {tag.slug: tag for tag in tags}
-    columns = [tag for tag in tags if tag.slug in set(present)]
-    columns += [Tag(name, name, name, CUSTOM) for name in sorted(set(present) - by_slug.keys())]
-    return _assemble(strongest, items, tuple(columns))
+    present = set(strongest["tag"].unique())
+    return _assemble(strongest, items, tuple(tag for tag in tags if tag.slug in present))
 
 
 def _positions(ids: pl.Series, items: IdMap) -> pl.Series:
@@ -154,9 +166,9 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def with_slugs(frame: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+def with_slugs(frame: pl.DataFrame, known: Sequence[Tag]) -> pl.DataFrame:
     """Resolve tag names of any kind to slugs; unknown names stay, in their first spelling."""
-    index = name_index(known_tags(vocabulary))
+    index = name_index(known)
     resolved: dict[str, str] = {}
     spelling: dict[str, str] = {}
     for name in frame["tag"].unique(maintain_order=True).drop_nulls():
@@ -164,21 +176,6 @@ def with_slugs(frame: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
         tag = index.get(plain.casefold())
         resolved[name] = tag.slug if tag else spelling.setdefault(plain.casefold(), plain)
     return frame.with_columns(pl.col("tag").replace(resolved))
-
-
-def known_tags(vocabulary: Vocabulary) -> tuple[Tag, ...]:
-    """Tags that have names: the vocabulary's and the surface tags."""
-    return (*vocabulary.tags, *surface_tags())
-
-
-def unknown_items(frame: pl.DataFrame, items: IdMap, where: str) -> tuple[BadRows, ...]:
-    """Rows for items that the log does not know, as a finding of ``tagcf check``."""
-    ids = frame["item_id"].cast(pl.String)
-    unknown = ids.filter(_positions(ids, items).is_null())
-    if unknown.is_empty():
-        return ()
-    examples = tuple(unknown.unique(maintain_order=True).head(3).to_list())
-    return (BadRows("tags.unknown_items", where, len(unknown), examples, "dropped"),)
 
 
 def matrix_frame(matrix: TagMatrix) -> pl.DataFrame:

@@ -24,7 +24,9 @@ class TruthView:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
+    """An effect beside its known value and the naive number."""
+
     effect: Effect
     truth: float
     naive: Effect | None
@@ -32,7 +34,7 @@ class _Judged:
 
 def truth_view(outcome: OutcomeFacts, truth: tuple[TruthRow, ...]) -> TruthView | None:
     """Build the comparison over the tags whose verdict is not "cannot tell"."""
-    judged = _judged(outcome, truth)
+    judged = judge(outcome, truth)
     if not judged:
         return None
     naive = [row for row in judged if row.naive is not None]
@@ -57,14 +59,15 @@ def truth_view(outcome: OutcomeFacts, truth: tuple[TruthRow, ...]) -> TruthView 
     )
 
 
-def _judged(outcome: OutcomeFacts, truth: tuple[TruthRow, ...]) -> list[_Judged]:
+def judge(outcome: OutcomeFacts, truth: tuple[TruthRow, ...]) -> list[Judged]:
+    """Put the truth beside every effect for everybody that is not "cannot tell"."""
     known = {
         (row.tag, row.estimand): row.effect
         for row in truth
         if row.outcome == outcome.name and not row.segment
     }
     return [
-        _Judged(effect, known[effect.tag, effect.estimand], outcome.naive.get(effect.tag))
+        Judged(effect, known[effect.tag, effect.estimand], outcome.naive.get(effect.tag))
         for effect in outcome.main
         if effect.verdict != "cannot tell"
         and effect.estimate is not None
@@ -78,7 +81,7 @@ def covers(effect: Effect, truth: float) -> bool:
     return low is not None and high is not None and low <= truth <= high
 
 
-def _sentence(outcome: OutcomeFacts, judged: list[_Judged], naive: list[_Judged]) -> str:
+def _sentence(outcome: OutcomeFacts, judged: list[Judged], naive: list[Judged]) -> str:
     error = statistics.mean(abs((row.effect.estimate or 0.0) - row.truth) for row in judged)
     facts = {
         "inside": count(sum(covers(row.effect, row.truth) for row in judged)),
@@ -100,7 +103,7 @@ def _sentence(outcome: OutcomeFacts, judged: list[_Judged], naive: list[_Judged]
 
 def _plane(
     outcome: OutcomeFacts,
-    rows: list[tuple[_Judged, Effect]],
+    rows: list[tuple[Judged, Effect]],
     domain: tuple[float, float],
     method: str,
     description: str,
@@ -131,7 +134,7 @@ def _plane(
     )
 
 
-def _table(outcome: OutcomeFacts, judged: list[_Judged]) -> Table:
+def _table(outcome: OutcomeFacts, judged: list[Judged]) -> Table:
     heads = (
         ("tag", False),
         ("truth_column", True),

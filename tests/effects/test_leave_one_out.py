@@ -1,0 +1,88 @@
+"""Closed-form leave-one-cluster-out moves against refitting without each cluster."""
+
+import numpy as np
+import pytest
+
+from tagcf.data.arrays import log_from_arrays
+from tagcf.effects.design import absorbed_group, make_design, survey
+from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.methods import Joint
+
+N_ITEMS, N_TAGS = 40, 3
+
+
+def data(seed: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    item = np.repeat(np.arange(N_ITEMS), random.integers(1, 9, N_ITEMS))
+    carried = (random.random((N_ITEMS, N_TAGS)) < 0.4).astype(float)
+    y = carried[item] @ [0.5, 0.0, -0.4] + random.normal(size=N_ITEMS)[item]
+    return {
+        "item": item,
+        "carried": carried,
+        "author": np.arange(N_ITEMS) // 4,
+        "weight": random.integers(1, 5, item.size).astype(float),
+        "y": y + random.normal(size=item.size),
+    }
+
+
+def fit(data: dict[str, np.ndarray], *, author: bool, cluster: str, errors: str = "CR3") -> Fit:
+    code = data["item"] if cluster == "item" else data["author"][data["item"]]
+    log = log_from_arrays(
+        item=data["item"],
+        outcomes={"y": data["y"]},
+        kinds={"y": "real"},
+        weight=data["weight"],
+        author=data["author"][data["item"]] if author else None,
+        clusters={cluster: code},
+    )
+    order = [int(log.items[at]) for at in range(len(log.items))]
+    absorbs = absorbed_group(log, author)
+    design = make_design(log, survey(log, absorbs), absorbs=absorbs, knots=0, exposure="any")
+    return fit_joint(log, data["carried"][order], design, (0,), Joint(errors=errors))
+
+
+def refit(data: dict[str, np.ndarray], keep: np.ndarray, author: bool) -> np.ndarray:
+    """Weighted least squares with dummies, the slow way."""
+    item = data["item"][keep]
+    columns = [data["carried"][item]]
+    if author:
+        own = data["author"][item]
+        columns.append((own[:, None] == np.unique(own)).astype(float))
+    else:
+        columns.append(np.ones((item.size, 1)))
+    x, root = np.hstack(columns), np.sqrt(data["weight"][keep])
+    return np.linalg.lstsq(x * root[:, None], data["y"][keep] * root)[0][:N_TAGS]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("author", "cluster"), [(False, "item"), (True, "item"), (False, "author"), (True, "author")]
+)
+def test_moves_match_refits(seed: int, author: bool, cluster: str) -> None:
+    world = data(seed)
+    ours = fit(world, author=author, cluster=cluster)
+    code = world["item"] if cluster == "item" else world["author"][world["item"]]
+    everything = refit(world, np.ones(code.size, dtype=bool), author)
+    moves = np.array([everything - refit(world, code != one, author) for one in np.unique(code)])
+    count = len(moves)
+    expected = (count - 1) / count * moves.T @ moves
+    np.testing.assert_allclose(ours.errors.cov[0], expected, rtol=1e-6, atol=1e-10)
+
+
+def test_effective_clusters_see_concentration() -> None:
+    world = data(0)
+    even = fit(world, author=False, cluster="item").errors
+    carrier = int(np.flatnonzero(world["carried"][:, 0])[0])
+    world["weight"][world["item"] == carrier] *= 30.0  # one item carries most rows of the tag
+    concentrated = fit(world, author=False, cluster="item").errors
+    assert concentrated.effective[0][0] < 0.6 * even.effective[0][0]
+
+
+def test_a_tag_on_one_item_counts_as_one() -> None:
+    world = data(1)
+    world["carried"][:, 2] = 0.0
+    world["carried"][7, 2] = 1.0
+    errors = fit(world, author=False, cluster="item").errors
+    assert errors.effective[0][2] < 1.5
+    assert errors.df[0][2] == 1.0
+    assert errors.largest_leverage[2] > 0.8

@@ -1,0 +1,89 @@
+"""Effects on disk: what is written comes back, and a killed run leaves the old pair."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tagcf.data.simulate import Platform, simulate
+from tagcf.data.workspace import Workspace
+from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.methods import Matching
+from tagcf.effects.store import (
+    effects_path,
+    merge,
+    read_effects,
+    run_id,
+    write_effects,
+)
+from tagcf.errors import OutputError
+from tagcf.settings import Settings
+from tagcf.types import TagEffects
+
+
+@pytest.fixture(scope="module")
+def found() -> TagEffects:
+    world = simulate(Platform(users=60, items=120, tags=8, days=14, seed=3))
+    joint = estimate_effects(world.log, world.tags)
+    return merge(joint, estimate_effects(world.log, world.tags, Matching()))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path, Settings())
+
+
+def test_round_trip(workspace: Workspace, found: TagEffects) -> None:
+    write_effects(workspace, found)
+    back = read_effects(workspace)
+    assert back.effects == found.effects
+    assert back.balance == found.balance
+    assert back.simulated
+    for one, other in zip(back.joint, found.joint, strict=True):
+        assert (one.outcome, one.tags, one.estimand) == (other.outcome, other.tags, other.estimand)
+        np.testing.assert_array_equal(one.cov, other.cov)
+
+
+def test_only_the_current_model_is_kept(workspace: Workspace, found: TagEffects) -> None:
+    write_effects(workspace, found)
+    first = run_id(workspace)
+    write_effects(workspace, found)
+    assert run_id(workspace) != first
+    assert len(list((workspace.out / "model").glob("effects-*.npz"))) == 1
+
+
+def test_a_run_killed_before_its_commit_leaves_the_old_pair(
+    workspace: Workspace, found: TagEffects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_effects(workspace, found)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tagcf.effects.store.pq.write_table", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_effects(workspace, replace(found, effects=found.effects[:1]))
+    monkeypatch.undo()
+    assert read_effects(workspace).effects == found.effects
+    assert not list(workspace.out.glob(".*partial"))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "no model", "not parquet"])
+def test_damage_is_named(workspace: Workspace, found: TagEffects, damage: str) -> None:
+    path = write_effects(workspace, found)
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "not parquet":
+        path.write_text("hello")
+    else:
+        next((workspace.out / "model").glob("effects-*.npz")).unlink()
+    with pytest.raises(OutputError, match="tagcf effects"):
+        read_effects(workspace)
+
+
+def test_nothing_written_yet(workspace: Workspace) -> None:
+    with pytest.raises(OutputError, match="tagcf effects"):
+        read_effects(workspace)
+    assert run_id(workspace) is None
+    assert effects_path(workspace).name == "effects.parquet"
