@@ -66,6 +66,39 @@ def test_crossed_deviations_are_the_exact_blup() -> None:
     assert model.user.value[:-1, 0] == pytest.approx(solved[1 + n_items :], abs=0.01)
 
 
+@pytest.mark.parametrize("rows_kept", [2_000_000, 4_000])
+def test_users_who_meet_the_same_item_again_and_again(
+    rows_kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five plays of each song a user knows: one taste, not five; also from a sample of items."""
+    monkeypatch.setattr("tagcf.counterfactual.repeats._ROWS_KEPT", rows_kept)
+    spreads = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        quality, taste = rng.normal(0, 0.3, 200), rng.normal(0, 0.5, 60)
+        item, user = rng.integers(0, 200, 4000), rng.integers(0, 60, 4000)
+        item, user = np.repeat(item, 5), np.repeat(user, 5)
+        outcome = quality[item] + taste[user] + rng.normal(0, 0.8, len(item))
+        model = fit_response(log_from_arrays(item=item, user=user, outcomes={"y": outcome}))
+        spreads.append(np.sqrt(np.concatenate(_parts(model.components))))
+    assert np.mean(spreads, axis=0) == pytest.approx([0.3, 0.5, 0.8], rel=0.06)
+
+
+def test_one_user_or_one_item_alone_is_not_compared() -> None:
+    """An archive without user ids may carry one user for all rows."""
+    rng = np.random.default_rng(0)
+    item = rng.integers(0, 100, 5000)
+    outcome = rng.normal(0, 0.4, 100)[item] + rng.normal(0, 1.0, 5000)
+    everybody = fit_response(log_from_arrays(item=item, outcomes={"y": outcome}))
+    one = fit_response(log_from_arrays(item=item, user=np.zeros(5000), outcomes={"y": outcome}))
+    assert np.sqrt(one.components.item[0]) == pytest.approx(0.4, rel=0.15)
+    assert one.components.item == pytest.approx(everybody.components.item)
+    assert one.components.user[0] == 0
+    turned = fit_response(log_from_arrays(item=np.zeros(5000), user=item, outcomes={"y": outcome}))
+    assert np.sqrt(turned.components.user[0]) == pytest.approx(0.4, rel=0.15)
+    assert turned.components.item[0] == pytest.approx(0, abs=1e-9)
+
+
 def test_an_item_alone_is_its_own_audiences_shrunken_mean() -> None:
     """An item that was shown to easily pleased users is predicted for those."""
     rng = np.random.default_rng(0)

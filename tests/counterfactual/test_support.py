@@ -93,7 +93,7 @@ def test_the_limit_is_two_per_cent(exceptions: int, refused: bool) -> None:
 
 def test_few_items_prove_nothing() -> None:
     carried = np.zeros((1000, 2), dtype=bool)
-    carried[:9, 0] = carried[:200, 1] = True
+    carried[:19, 0] = carried[:200, 1] = True
     assert pattern(learned(carried), [True, False], 1) == "none"
     carried[:40, 0] = True
     assert pattern(learned(carried), [True, False], 1) == "without"

@@ -106,7 +106,6 @@ def _print_tags(console: Console, tags: TagOverview | None) -> None:
         ("check.untagged", tags.untagged),
         ("check.single", tags.single),
         ("check.identical", tuple(_shown(group, " = ") for group in tags.identical)),
-        ("check.strangers", tags.strangers),
     ):
         if names:
             told = say(key, count=f"{len(names):,}", names=_shown(names, ", "))

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -139,13 +139,15 @@ def _print(facts: ReportFacts) -> None:
     unit = "demo.table_shares" if first.scale.points else "demo.table_units"
     _heading(say(unit, outcome=first.label))
     Console(highlight=False).print(_truth_table(first, judge(first, facts.truth)))
+    click.echo(say("demo.chosen", count=FOOLED))
     _heading(say("demo.coverage"))
     for outcome in outcomes:
         counts = _counts(judge(outcome, facts.truth))
         click.echo("  " + say("demo.covered", outcome=outcome.label, **counts))
     _heading(say("demo.what_ifs"))
     for answer in report_view(facts).waterfalls:
-        click.echo(f"  {answer.title}: {answer.question}\n    {answer.sentence}")
+        asked = say("demo.what_if", title=answer.title, question=answer.question)
+        click.echo(f"  {asked}\n    {answer.sentence}")
 
 
 def _truth_table(outcome: OutcomeFacts, rows: list[Judged]) -> Table:
@@ -153,7 +155,8 @@ def _truth_table(outcome: OutcomeFacts, rows: list[Judged]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("tag", "truth", "estimate", "interval", "inside", "naive"):
         right = name in {"truth", "estimate", "interval", "naive"}
-        table.add_column(say(f"demo.column_{name}"), justify="right" if right else "left")
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(say(f"demo.column_{name}"), justify=justify, no_wrap=True)
     largest = sorted(rows, key=lambda row: -abs(row.truth))[:LARGEST]
     null = [row for row in rows if row.truth == 0]
     fooled = sorted(null, key=lambda row: -abs(_naive(row)))[:FOOLED]

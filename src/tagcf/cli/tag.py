@@ -131,8 +131,8 @@ def _own_table(workspace: Workspace, matrix: TagMatrix) -> dict[str, Any] | None
     path = locate(workspace.root, "item_tags")
     if path is None:
         return None
-    rows = read_item_tags(workspace)
-    own = with_slugs(rows, workspace_tags(workspace, rows))["tag"].unique()
+    table = read_item_tags(workspace)
+    own = with_slugs(table, workspace_tags(workspace, table))["tag"].unique()
     _tell("tags.own_table", file=path.name, tags=len(own))
     columns = {one.slug: k for k, one in enumerate(matrix.tags)}
     both = sorted(columns.keys() & set(own.to_list()))

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagcf.counterfactual.sums import AxisSums
+from tagcf.counterfactual.sums import AxisSums, Sums
 from tagcf.types import Floats
+
+# Below this share of the weight that is not one item's (or user's), they cannot be compared.
+_ALONE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,11 @@ class Components:
     noise: Floats
 
 
-def variance_components(items: AxisSums, users: AxisSums, binomial: Floats) -> Components:
+def variance_components(sums: Sums, binomial: Floats) -> Components:
     """Solve the three moment equations of each outcome.
 
     Parameters
     ----------
-    items, users
-        Sums over the same rows, about any common origin; rows whose user is unknown are
-        missing from `users`.
     binomial
         (K,) variance of a single success or failure, which stands in for the noise where no
         item has two rows; NaN for outcomes that are not shares of successes.
@@ -46,13 +46,14 @@ def variance_components(items: AxisSums, users: AxisSums, binomial: Floats) -> C
         Never negative. A part that the log cannot tell from noise is 0: users when nobody
         was seen twice, items when each has one row of an unbounded outcome.
     """
-    solved = [_solve(items, users, k, float(binomial[k])) for k in range(items.weight.shape[1])]
+    solved = [_solve(sums, k, float(binomial[k])) for k in range(len(binomial))]
     table = np.array(solved, dtype=np.float64).reshape(len(solved), 3)
     return Components(table[:, 0], table[:, 1], table[:, 2])
 
 
-def _solve(items: AxisSums, users: AxisSums, k: int, binomial: float) -> tuple[float, float, float]:
+def _solve(sums: Sums, k: int, binomial: float) -> tuple[float, float, float]:
     """Variances (item, user, noise) of outcome `k`."""
+    items, users = sums.items, sums.users
     weight = items.weight[:, k].sum()
     rows = items.rows[:, k].sum()
     if rows < 2:
@@ -61,28 +62,26 @@ def _solve(items: AxisSums, users: AxisSums, k: int, binomial: float) -> tuple[f
     total = max(items.square[:, k].sum() - weight * mean**2, 0.0)
     item_ss, item_mixed, item_free = _within(items, k)
     user_ss, user_mixed, user_free = _within(users, k)
-    spread = (items.weight[:, k] ** 2).sum() / weight
-    # A row of an unknown user counts as a user of its own.
-    alone = items.weight_square[:, k].sum() - users.weight_square[:, k].sum()
-    user_spread = ((users.weight[:, k] ** 2).sum() + max(alone, 0.0)) / weight
-    if item_free <= 0:
-        noise = total / (rows - 1) if np.isnan(binomial) else binomial
-        item = (total - noise * (rows - 1)) / (weight - spread) if weight > spread else 0.0
-        return max(item, 0.0), 0.0, max(noise, 0.0)
-    if user_free <= 0:
+    # Multiplicities in the total; 0 where there is one item, or one user, alone.
+    item_share = weight - (items.weight[:, k] ** 2).sum() / weight
+    user_share = weight - ((users.weight[:, k] ** 2).sum() + sums.lone[k]) / weight
+    if item_free > 0 and user_free > 0 and user_share > _ALONE * weight:
+        system = np.array(
+            [
+                [0.0, item_mixed, item_free],
+                [user_mixed, 0.0, user_free],
+                [item_share, user_share, rows - 1],
+            ]
+        )
+        solution = np.linalg.lstsq(system, np.array([item_ss, user_ss, total]), rcond=None)[0]
+        item, user, noise = (max(float(part), 0.0) for part in solution)
+        return item, user, noise
+    if item_free > 0:
         noise = item_ss / item_free
-        item = (total - noise * (rows - 1)) / (weight - spread) if weight > spread else 0.0
-        return max(item, 0.0), 0.0, max(noise, 0.0)
-    system = np.array(
-        [
-            [0.0, item_mixed, item_free],
-            [user_mixed, 0.0, user_free],
-            [weight - spread, weight - user_spread, rows - 1],
-        ]
-    )
-    solution = np.linalg.lstsq(system, np.array([item_ss, user_ss, total]), rcond=None)[0]
-    item, user, noise = (max(float(part), 0.0) for part in solution)
-    return item, user, noise
+    else:
+        noise = total / (rows - 1) if np.isnan(binomial) else binomial
+    item = (total - noise * (rows - 1)) / item_share if item_share > _ALONE * weight else 0.0
+    return max(item, 0.0), 0.0, max(noise, 0.0)
 
 
 def _within(axis: AxisSums, k: int) -> tuple[float, float, float]:
@@ -97,6 +96,6 @@ def _within(axis: AxisSums, k: int) -> tuple[float, float, float]:
     seen = axis.weight[:, k] > 0
     weight = axis.weight[seen, k]
     within = axis.square[seen, k] - axis.value[seen, k] ** 2 / weight
-    mixed = weight - axis.weight_square[seen, k] / weight
+    mixed = weight - axis.pair_square[seen, k] / weight
     free = axis.rows[seen, k] - 1
     return float(np.maximum(within, 0).sum()), float(mixed.sum()), float(free.sum())

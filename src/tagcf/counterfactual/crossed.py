@@ -28,7 +28,7 @@ def noise_of_means(sums: AxisSums, noise: Floats, other: Floats) -> Floats:
     """Return the variance of each group's mean (A, K): its rows' noise, and the other axis'."""
     seen = sums.weight > 0
     weight = np.where(seen, sums.weight, 1.0)
-    return np.where(seen, noise / weight + other * sums.weight_square / weight**2, np.inf)
+    return np.where(seen, noise / weight + other * sums.pair_square / weight**2, np.inf)
 
 
 def shrink(means: Floats, noise: Floats, spread: Floats) -> tuple[Floats, Deviations]:
@@ -102,7 +102,7 @@ def _widen(own: Deviations, sums: AxisSums, spread: Floats, others: Floats) -> D
         spread - own.variance, spread, out=np.zeros_like(own.variance), where=spread > 0
     )
     weight = np.where(sums.weight > 0, sums.weight, 1.0)
-    concentration = np.vstack([sums.weight_square / weight**2, np.zeros_like(spread)])
+    concentration = np.vstack([sums.pair_square / weight**2, np.zeros_like(spread)])
     return Deviations(own.value, own.variance + kept**2 * concentration * others[:-1].mean(0))
 
 

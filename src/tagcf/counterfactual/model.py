@@ -104,11 +104,12 @@ def fit_response(log: EventLog) -> ResponseModel:
     most eight more let the crossed deviations settle. O(rows) time, O(items + users)
     memory, float64.
     """
-    items, users, origin = gather(log)
+    sums = gather(log)
+    items, users, origin = sums.items, sums.users, sums.origin
     mean = origin + overall_mean(items)
     shares = np.array([bounds(one)[1] == 1.0 for one in log.outcomes], dtype=bool)
     binomial = np.where(shares, mean * (1 - mean), np.nan)
-    components = variance_components(items, users, binomial)
+    components = variance_components(sums, binomial)
     own = noise_of_means(items, components.noise, components.user)
     item_mean, audience = shrink(means(items), own, components.item)
     crossed_mean, item, user = crossed(log, items, users, components)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tagcf.counterfactual.repeats import sample_pairs
 from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 
@@ -14,25 +15,38 @@ class AxisSums:
     """Sums of one axis (items or users) over the rows seen so far; all (A, K).
 
     With weight w and outcome y of a row: `weight` Σw, `value` Σwy, `square` Σwy²,
-    `weight_square` Σw², `rows` the number of rows with w > 0.
+    `rows` the number of rows with w > 0.
+    `pair_square` is Σ (Σw)² over the members of the other axis it met: Σw² where none was
+    met twice, and corrected by the average share of repeats where some were.
     """
 
     weight: Floats
     value: Floats
     square: Floats
-    weight_square: Floats
+    pair_square: Floats
     rows: Floats
 
 
-def gather(log: EventLog) -> tuple[AxisSums, AxisSums, Floats]:
-    """Sum the outcomes per item and per user, about an origin near their mean.
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """All sums of a log, of outcomes about `origin`. K outcomes."""
 
-    The origin (K,) is the mean of the first rows with data: without it the sums of squares
-    of an outcome far from 0 would cancel.
+    items: AxisSums
+    users: AxisSums
+    origin: Floats  # (K,)
+    lone: Floats  # (K,) Σw² of rows whose user is unknown: each counts as a user of its own
+
+
+def gather(log: EventLog) -> Sums:
+    """Sum the outcomes per item and per user, in one pass.
+
+    The origin is the mean of the first rows with data: without it the sums of squares of an
+    outcome far from 0 would cancel.
     """
     n_outcomes = len(log.outcomes)
     items, users = _empty(len(log.items), n_outcomes), _empty(len(log.users), n_outcomes)
-    origin = np.full(n_outcomes, np.nan)
+    of_items, of_users = (sample_pairs(log.n_rows, by_item=by_item) for by_item in (True, False))
+    origin, lone = np.full(n_outcomes, np.nan), np.zeros(n_outcomes)
     for batch in log.batches():
         outcomes, weights = measured(batch)
         here = weights.sum(0)
@@ -41,7 +55,12 @@ def gather(log: EventLog) -> tuple[AxisSums, AxisSums, Floats]:
         about = np.where(weights > 0, outcomes - origin, 0.0)
         _add_rows(items, batch.item, about, weights)
         _add_rows(users, batch.user, about, weights)
-    return items, users, np.nan_to_num(origin)
+        lone += (weights[batch.user < 0] ** 2).sum(0)
+        of_items.add(batch, weights)
+        of_users.add(batch, weights)
+    items.pair_square *= of_items.factor(n_outcomes)
+    users.pair_square *= of_users.factor(n_outcomes)
+    return Sums(items, users, np.nan_to_num(origin), lone)
 
 
 def _empty(size: int, n_outcomes: int) -> AxisSums:
@@ -62,7 +81,7 @@ def _add_rows(sums: AxisSums, code: Codes, outcomes: Floats, weights: Floats) ->
     add_at(sums.weight, code, weights)
     add_at(sums.value, code, weighted)
     add_at(sums.square, code, weighted * outcomes)
-    add_at(sums.weight_square, code, weights**2)
+    add_at(sums.pair_square, code, weights**2)
     add_at(sums.rows, code, (weights > 0).astype(np.float64))
 
 

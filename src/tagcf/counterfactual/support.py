@@ -9,7 +9,7 @@ changes, its new value is looked up beside
 
 A combination counts as unseen when three things hold: fewer than 2% of the items with the
 condition show the new value (the usual .02 limit of overlap); that is less than a quarter of
-what its overall frequency would give, so that merely rare tags pass; and at least ten
+what its overall frequency would give, so that merely rare tags pass; and at least twenty
 items fulfil the condition and their count has a binomial chance below .001, so that few items
 prove nothing. Combinations of more than three tags are not
 looked at.
@@ -33,7 +33,7 @@ Positions = NDArray[np.int64]
 LEAST_SHARE = 0.02
 LEAST_LIFT = 0.25
 CHANCE = 0.001
-FEWEST_ITEMS = 10
+FEWEST_ITEMS = 20
 _BITS_AT_ONCE = 1 << 15  # words of bits held while triples are counted: they fit the cache
 
 Pattern = Literal["none", "without", "lacking", "together", "neither", "without_both", "all_three"]

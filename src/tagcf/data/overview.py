@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from tagcf.data.bad_rows import EXAMPLES
 from tagcf.data.read import read_log
 from tagcf.data.tables import check_item_tags, find_item_tags
 from tagcf.data.workspace import Workspace
+from tagcf.text import say
 from tagcf.types import BadRows, EventLog, Floats, Reason, Rung
 
 
@@ -133,6 +135,7 @@ def _tags(workspace: Workspace, log: EventLog) -> tuple[TagOverview | None, tupl
     if table is None:
         return None, ()
     frame, bad = check_item_tags(workspace)
+    stranger = ~frame["item_id"].is_in(log.items.ids.to_pylist())
     carried = frame.filter(pl.col("strength") >= workspace.settings.tags.threshold)
     items = pl.Series("item_id", log.items.ids.to_pylist(), dtype=pl.String)
     here = carried.filter(pl.col("item_id").is_in(items.implode()))
@@ -149,13 +152,22 @@ def _tags(workspace: Workspace, log: EventLog) -> tuple[TagOverview | None, tupl
         untagged=_texts(items.filter(~items.is_in(here["item_id"].implode()))),
         single=_texts(by_tag.filter(pl.col("item_id").list.len() == 1)["tag"]),
         identical=tuple(tuple(group) for group in same["tag"].to_list()),
-        strangers=_texts(
-            frame.filter(~pl.col("item_id").is_in(items.implode()))["item_id"].unique(
-                maintain_order=True
-            )
-        ),
+        strangers=_texts(frame["item_id"].filter(stranger).unique(maintain_order=True)),
     )
-    return overview, bad
+    return overview, (*bad, *_unknown_items(table.file, overview.strangers, int(stranger.sum())))
+
+
+def _unknown_items(
+    file: str, strangers: tuple[str, ...], n_rows: int
+) -> tuple[BadRows, ...]:
+    """Rows of the tag table that take no part, because nothing else knows their items.
+
+    A note and no fault: a table for the whole catalogue beside a log of one week is sound.
+    """
+    if not n_rows:
+        return ()
+    where = say("data.column_of", file=file, column="item_id")
+    return (BadRows("note.unknown_tagged", where, n_rows, strangers[:EXAMPLES], "dropped"),)
 
 
 def _texts(series: pl.Series) -> tuple[str, ...]:

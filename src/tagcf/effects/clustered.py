@@ -32,6 +32,7 @@ class Errors:
     df: Floats  # (K, T) degrees of freedom of a t
     effective: Floats  # (K, T) effective clusters along the axis that nests the tags
     largest_leverage: Floats  # (T,) largest share of one cluster in a coefficient's weights
+    inflation: Floats  # (C,) by how much leaving a cell out exceeds its plain score
     moves: tuple[Floats, ...]  # per axis: (K, G, T) what each cluster adds; squares sum to variance
 
 
@@ -41,6 +42,34 @@ class _Spread:
 
     noise: Floats  # (K,)
     between: Floats  # (K,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """What every part of the covariance is made of."""
+
+    sums: CellSums
+    part: Partialled
+    solved: Solution
+    scores: ScoreSums
+    cell_group: Codes
+    hat: Floats  # (C, T) partialled tags of each cell, controls at the cell's mean
+    influence: Floats  # (C, T) what a unit of weighted residual moves the coefficients by
+    cell_scores: Floats  # (K, C, T) Σ w e (partialled tags)
+
+    @property
+    def inflation(self) -> Floats:
+        """(C,) factor by which leaving a cell out exceeds its plain score: 1 / (1 - leverage).
+
+        Leaving out a part of a fixed-effect group moves the group's mean, too: for one cell both
+        downdates are of rank one (Sherman and Morrison 1950).
+        """
+        weight = self.sums.weight
+        rest = self.part.group_weight[self.cell_group] - weight
+        alone = rest <= 1e-12 * weight  # the cell is its whole group: nothing is compared with it
+        factor = np.where(alone, 1.0, (rest + weight) / np.where(alone, 1.0, rest))
+        leverage = factor * weight * np.einsum("ct,ct->c", self.influence, self.hat)
+        return np.asarray(factor * _inverse_gap(leverage))
 
 
 def clustered_errors(
@@ -61,16 +90,22 @@ def clustered_errors(
     kind
         See `Joint`.
     """
-    hat = part.cell_tags - part.cell_x @ part.projection  # (C, T)
-    influence = hat @ solved.inverse  # (C, T)
+    hat = part.cell_tags - part.cell_x @ part.projection
     n_out = solved.coef.shape[1]
-    cell_scores = np.stack([_cell_scores(part, scores, k) for k in range(n_out)])  # (K, C, T)
+    pieces = _Pieces(
+        sums=sums,
+        part=part,
+        solved=solved,
+        scores=scores,
+        cell_group=cell_group,
+        hat=hat,
+        influence=hat @ solved.inverse,
+        cell_scores=np.stack([_cell_scores(part, scores, k) for k in range(n_out)]),
+    )
     leave_out = kind == "CR3"
     every: list[Floats] = []  # (K, G, T) per axis
     for cluster in nested:
-        moves = _moves(
-            sums, part, solved, scores, hat, influence, cell_scores, cluster, cell_group, leave_out
-        )
+        moves = _moves(pieces, cluster) if leave_out else _plain_moves(pieces, cluster)
         count = moves.shape[1]
         every.append(moves * np.sqrt((count - 1) / count if leave_out and count > 1 else 1.0))
     for crossing in scores.crossing:
@@ -78,11 +113,21 @@ def clustered_errors(
         factor = used / (used - 1) if leave_out and used > 1 else 1.0
         every.append(crossing @ solved.inverse * np.sqrt(factor))
     meats = [np.matmul(moves.transpose(0, 2, 1), moves) for moves in every]
-    cov = _combine(meats, solved, scores, part, hat, floor=leave_out)
-    spread = _spread(sums, scores, cell_group)
     axis = nested[0] if nested else np.arange(len(sums.weight), dtype=np.int32)
-    effective, largest = _effective(sums, influence, spread, axis)
-    return Errors(cov, np.maximum(effective - 1.0, 1.0), effective, largest, tuple(every))
+    effective, largest = _effective(pieces, _spread(pieces), axis)
+    return Errors(
+        cov=_combine(meats, pieces, floor=leave_out),
+        df=np.maximum(effective - 1.0, 1.0),
+        effective=effective,
+        largest_leverage=largest,
+        moves=tuple(every),
+        inflation=pieces.inflation,
+    )
+
+
+def _inverse_gap(leverage: Floats) -> Floats:
+    """1 / (1 - leverage), finite also where a cluster decides a coefficient alone."""
+    return np.asarray(1.0 / np.maximum(1.0 - np.minimum(leverage, LEVERAGE_LIMIT), 1e-9))
 
 
 def _cell_scores(part: Partialled, scores: ScoreSums, k: int) -> Floats:
@@ -90,115 +135,74 @@ def _cell_scores(part: Partialled, scores: ScoreSums, k: int) -> Floats:
     return np.asarray(part.cell_tags * scores.e[k][:, None] - scores.ex[k] @ part.projection)
 
 
-def _moves(
-    sums: CellSums,
-    part: Partialled,
-    solved: Solution,
-    scores: ScoreSums,
-    hat: Floats,
-    influence: Floats,
-    cell_scores: Floats,
-    cluster: Codes,
-    cell_group: Codes,
-    leave_out: bool,
-) -> Floats:
-    """(K, G, T) how far the coefficients move when each cluster is left out (or its score)."""
-    n_out, _, n_tags = cell_scores.shape
+def _plain_moves(pieces: _Pieces, cluster: Codes) -> Floats:
+    """(K, G, T) scores of the clusters, on the scale of the coefficients."""
     codes, position = np.unique(cluster, return_inverse=True)
-    used = sums.weight > 0
-    if not leave_out:
-        total = np.zeros((n_out, codes.size, n_tags))
-        for k in range(n_out):
-            np.add.at(total[k], position, cell_scores[k])
-        return total @ solved.inverse
-    # Rows of R: cells of the cluster scaled by the root of their weight, plus one row for each
-    # group of which the cluster is a part, since that group's mean moves too.
-    root = np.sqrt(sums.weight)
+    n_out, _, n_tags = pieces.cell_scores.shape
+    total = np.zeros((n_out, codes.size, n_tags))
+    for k in range(n_out):
+        np.add.at(total[k], position, pieces.cell_scores[k])
+    return np.asarray(total @ pieces.solved.inverse)
+
+
+def _moves(pieces: _Pieces, cluster: Codes) -> Floats:
+    """(K, G, T) how far the coefficients move when each cluster is left out."""
+    n_out, _, n_tags = pieces.cell_scores.shape
+    codes, position = np.unique(cluster, return_inverse=True)
     moves = np.zeros((n_out, codes.size, n_tags))
-    order = np.flatnonzero(used)
+    order = np.flatnonzero(pieces.sums.weight > 0)
     order = order[np.argsort(position[order], kind="stable")]
     starts = np.searchsorted(position[order], np.arange(codes.size))
     sizes = np.diff(np.append(starts, order.size))
     single = order[starts[sizes == 1]]
-    moves[:, position[single]] = _move_single(
-        sums, part, scores, hat, influence, cell_scores, cell_group, single, solved
-    )
+    moves[:, position[single]] = _move_single(pieces, single)
     for at in np.flatnonzero(sizes > 1):
         cells = order[starts[at] : starts[at] + sizes[at]]
-        rows, e = _rows_of(sums, part, scores, hat, root, cells, cell_group)
-        within = cell_scores[:, cells].sum(axis=1) - np.einsum(
-            "ct,kc->kt", hat[cells], scores.e[:, cells]
-        )
-        moves[:, at] = _move_block(rows, e, within, solved)
+        moves[:, at] = _move_several(pieces, cells)
     return moves
 
 
-def _move_single(
-    sums: CellSums,
-    part: Partialled,
-    scores: ScoreSums,
-    hat: Floats,
-    influence: Floats,
-    cell_scores: Floats,
-    cell_group: Codes,
-    cells: NDArray[np.integer],
-    solved: Solution,
-) -> Floats:
-    """(K, m, T) moves for clusters of one cell: rank one, Sherman–Morrison."""
-    weight = sums.weight[cells]
-    rest = part.group_weight[cell_group[cells]] - weight
-    alone = rest <= 1e-12 * weight  # the cell is its whole group: nothing is compared with it
-    factor = np.where(alone, 1.0, (rest + weight) / np.where(alone, 1.0, rest))
-    leverage = factor * weight * np.einsum("ct,ct->c", influence[cells], hat[cells])
-    inflate = factor / np.maximum(1.0 - np.minimum(leverage, LEVERAGE_LIMIT), 1.0 - LEVERAGE_LIMIT)
-    own = np.einsum("kc,ct->kct", scores.e[:, cells], hat[cells])
-    within = cell_scores[:, cells] - own
-    return np.asarray((own * inflate[None, :, None] + within) @ solved.inverse)
+def _move_single(pieces: _Pieces, cells: NDArray[np.integer]) -> Floats:
+    """(K, m, T) moves for clusters of one cell."""
+    own = np.einsum("kc,ct->kct", pieces.scores.e[:, cells], pieces.hat[cells])
+    within = pieces.cell_scores[:, cells] - own
+    inflate = pieces.inflation[cells][None, :, None]
+    return np.asarray((own * inflate + within) @ pieces.solved.inverse)
 
 
-def _rows_of(
-    sums: CellSums,
-    part: Partialled,
-    scores: ScoreSums,
-    hat: Floats,
-    root: Floats,
-    cells: NDArray[np.integer],
-    cell_group: Codes,
-) -> tuple[Floats, Floats]:
-    """(m, T) rows of R and (m, K) residuals of a cluster of several cells."""
-    rows = [hat[cells] * root[cells, None]]
-    e = [(scores.e[:, cells] / root[cells]).T]
-    for group in np.unique(cell_group[cells]):
-        inside = cells[cell_group[cells] == group]
+def _move_several(pieces: _Pieces, cells: NDArray[np.integer]) -> Floats:
+    """(K, T) move for one cluster of several cells.
+
+    Rows of R are the cells, scaled by the root of their weight, and one more for each group of
+    which the cluster is only a part, since that group's mean moves with it.
+    """
+    sums, part, scores, hat = pieces.sums, pieces.part, pieces.scores, pieces.hat
+    root = np.sqrt(sums.weight[cells])
+    rows, e = [hat[cells] * root[:, None]], [(scores.e[:, cells] / root).T]
+    for group in np.unique(pieces.cell_group[cells]):
+        inside = cells[pieces.cell_group[cells] == group]
         rest = part.group_weight[group] - sums.weight[inside].sum()
         if rest > 1e-12 * part.group_weight[group]:
             rows.append((sums.weight[inside] @ hat[inside] / np.sqrt(rest))[None])
             e.append((scores.e[:, inside].sum(axis=1) / np.sqrt(rest))[None])
-    return np.concatenate(rows), np.concatenate(e)
+    within = pieces.cell_scores[:, cells].sum(axis=1)
+    within = within - np.einsum("ct,kc->kt", hat[cells], scores.e[:, cells])
+    return _move_block(np.concatenate(rows), np.concatenate(e), within, pieces.solved)
 
 
 def _move_block(rows: Floats, e: Floats, within: Floats, solved: Solution) -> Floats:
     """(K, T) move for one cluster: A⁻¹R'(I - RA⁻¹R')⁻¹e, by eigenvalues so that it is finite."""
     hat_matrix = rows @ solved.inverse @ rows.T
     values, vectors = np.linalg.eigh(hat_matrix)
-    inflate = 1.0 / np.maximum(1.0 - np.minimum(values, LEVERAGE_LIMIT), 1.0 - LEVERAGE_LIMIT)
-    adjusted = vectors @ (inflate[:, None] * (vectors.T @ e))
+    adjusted = vectors @ (_inverse_gap(values)[:, None] * (vectors.T @ e))
     return np.asarray((adjusted.T @ rows + within) @ solved.inverse)
 
 
-def _combine(
-    meats: list[Floats],
-    solved: Solution,
-    scores: ScoreSums,
-    part: Partialled,
-    hat: Floats,
-    *,
-    floor: bool,
-) -> Floats:
+def _combine(meats: list[Floats], pieces: _Pieces, *, floor: bool) -> Floats:
     """Two ways: V₁ + V₂ - V₁₂, with `floor` never below the larger of the two on the diagonal."""
     if len(meats) == 1:
         return meats[0]
-    both = np.stack([_pair_cov(scores, part, hat, solved, k) for k in range(len(scores.see))])
+    both = np.stack([_pair_cov(pieces, k) for k in range(len(pieces.scores.see))])
     cov = np.sum(meats, axis=0) - both
     if not floor:
         return np.asarray(cov)
@@ -212,8 +216,9 @@ def _combine(
     return np.asarray(lifted)
 
 
-def _pair_cov(scores: ScoreSums, part: Partialled, hat: Floats, solved: Solution, k: int) -> Floats:
+def _pair_cov(pieces: _Pieces, k: int) -> Floats:
     """(T, T) sandwich over (user, cell) pairs: what the two ways count twice."""
+    scores, part, hat = pieces.scores, pieces.part, pieces.hat
     cross = hat.T @ (scores.pair_ex[k] @ part.projection)
     meat = (
         (hat * scores.pair_ee[k][:, None]).T @ hat
@@ -221,11 +226,12 @@ def _pair_cov(scores: ScoreSums, part: Partialled, hat: Floats, solved: Solution
         - cross.T
         + part.projection.T @ scores.pair_xx[k] @ part.projection
     )
-    return np.asarray(solved.inverse @ meat @ solved.inverse)
+    return np.asarray(pieces.solved.inverse @ meat @ pieces.solved.inverse)
 
 
-def _spread(sums: CellSums, scores: ScoreSums, cell_group: Codes) -> _Spread:
+def _spread(pieces: _Pieces) -> _Spread:
     """Noise within cells and variance between them, by moments (Swamy and Arora 1972)."""
+    sums, scores, cell_group = pieces.sums, pieces.scores, pieces.cell_group
     used = sums.weight > 0
     weight = sums.weight[used]
     mean = scores.e[:, used] / weight
@@ -241,10 +247,9 @@ def _spread(sums: CellSums, scores: ScoreSums, cell_group: Codes) -> _Spread:
     return _Spread(noise, between)
 
 
-def _effective(
-    sums: CellSums, influence: Floats, spread: _Spread, cluster: Codes
-) -> tuple[Floats, Floats]:
+def _effective(pieces: _Pieces, spread: _Spread, cluster: Codes) -> tuple[Floats, Floats]:
     """(K, T) effective clusters (Σγ)²/Σγ², and (T,) the largest cluster's share of the weights."""
+    sums, influence = pieces.sums, pieces.influence
     _, position = np.unique(cluster, return_inverse=True)
     n_out = len(spread.noise)
     effective = np.ones((n_out, influence.shape[1]))

