@@ -1,24 +1,23 @@
 """How fast raw CSV becomes an EventLog, and in how much memory, beside polars.read_csv.
 
-Run ``python benchmarks/ingest.py``; it writes results/ingest.json. Each measurement is a
-process of its own, so that peak memory is its own. polars.read_csv only parses and infers
-types; read_log also checks every value, makes ids dense, finds repeats and writes its store.
+Run ``python -m benchmarks.ingest``; it writes ``benchmarks/results/ingest.json``. Each
+measurement is a process of its own, so that peak memory is its own. polars.read_csv only parses
+and infers types; read_log also checks every value, makes ids dense, finds repeats and writes its store.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from benchmarks.record import write_result
 
 SIZES = (1_000_000, 4_000_000)
 REPEATS = 3
@@ -127,16 +126,7 @@ def main() -> None:
                 result = {"csv_mb": round(size, 1)} | best(program, folder)
                 results.append(result)
                 print(json.dumps(result), file=sys.stderr)
-    python = platform.python_version()
-    written = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {python}",
-        "load_at_end": round(os.getloadavg()[0], 1),
-        "versions": {name: version(name) for name in ("polars", "pyarrow", "numpy")},
-        "results": results,
-    }
-    target = Path(__file__).parent / "results" / "ingest.json"
-    target.write_text(json.dumps(written, indent=2) + "\n")
+    write_result("ingest", {"load_at_end": round(os.getloadavg()[0], 1), "results": results})
 
 
 if __name__ == "__main__":

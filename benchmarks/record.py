@@ -6,10 +6,12 @@ import json
 import os
 import platform
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 def machine() -> dict[str, Any]:
@@ -19,6 +21,8 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "versions": {name: version(name) for name in ("numpy", "scipy", "polars", "pyarrow")},
+        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
     }
 
 

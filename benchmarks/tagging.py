@@ -4,34 +4,28 @@ Quality is measured on the ``test`` captions of ``tests/tags/captions.toml`` (13
 tags each, by one hand): enough to tell working from not working, no more. Run it with one
 BLAS thread, so that speed is per core::
 
-    OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 python benchmarks/tagging.py
+    OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 python -m benchmarks.tagging
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 import time
 import tomllib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks.record import write_result
 from tagcf.tags.embedding import SentenceEmbedding
 from tagcf.tags.encode import TextEncoder, encode_tags
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.surface import Surface
 from tagcf.tags.vocabulary import ancestors, default_vocabulary
 
-ROOT = Path(__file__).parent.parent
-CAPTIONS = ROOT / "tests" / "tags" / "captions.toml"
-RESULT = ROOT / "benchmarks" / "results" / "tagging.json"
+CAPTIONS = Path(__file__).parent.parent / "tests" / "tags" / "captions.toml"
 
 # Rankings need every strength, so nothing is cut off here.
 ENCODERS: dict[str, tuple[TextEncoder, ...]] = {
@@ -95,17 +89,9 @@ def speed(using: Sequence[TextEncoder], count: int) -> int:
 
 
 def main() -> None:
+    """Measure and write the result."""
     started = time.process_time()
     result: dict[str, Any] = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": {
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "polars": pl.__version__,
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
-            "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS"),
-        },
         "vocabulary": {"version": default_vocabulary().version, "tags": len(default_vocabulary())},
         "texts_per_cpu_second": {
             "lexicon": speed((Lexicon(),), 200_000),
@@ -121,9 +107,7 @@ def main() -> None:
         },
     }
     result["cpu_seconds"] = round(time.process_time() - started, 1)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    json.dump(result, sys.stdout, indent=1, ensure_ascii=False)
+    write_result("tagging", result)
 
 
 if __name__ == "__main__":

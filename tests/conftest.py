@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -40,11 +41,23 @@ def _english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
+def absent() -> Callable[[str, str], NoReturn]:
+    """``absent("BROWSER", why)`` skips, or fails with TAGCF_REQUIRE_BROWSER set (as in CI)."""
+
+    def skip_or_fail(what: str, why: str) -> NoReturn:
+        if os.environ.get(f"TAGCF_REQUIRE_{what}"):
+            pytest.fail(why)
+        pytest.skip(why)
+
+    return skip_or_fail
+
+
+@pytest.fixture(scope="session")
+def shared_data(absent: Callable[[str, str], NoReturn]) -> Path:
     """Folder of the public data sets: TAGCF_SHARED/data, by default ../shared/data."""
     folder = Path(os.environ.get("TAGCF_SHARED", ROOT.parent / "shared")) / "data"
     if not folder.is_dir():
-        pytest.skip(f"public data sets are not at {folder} (set TAGCF_SHARED)")
+        absent("SHARED", f"public data sets are not at {folder} (set TAGCF_SHARED)")
     return folder
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -20,10 +21,10 @@ ARGUMENTS = (
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(absent: Callable[[str, str], NoReturn]) -> Iterator[Browser]:
     """The system's Chromium; tests skip loudly where there is none."""
     if not CHROMIUM.is_file():
-        pytest.skip(f"no browser at {CHROMIUM}")
+        absent("BROWSER", f"no browser at {CHROMIUM}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
         yield browser

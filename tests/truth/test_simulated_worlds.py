@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from truth.worlds import METHODS, answers, judged, row
+from benchmarks.worlds import METHODS, answers, judged, row
 
 WORLDS = 40
 LOGGED = ["click", "completion", "watch_time", "like", "depth"]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.upworthy import load_archive, table
 
 FILE = "upworthy/upworthy_dev.csv.gz"

@@ -11,8 +11,7 @@ A combination counts as unseen when three things hold: fewer than 2% of the item
 condition show the new value (the usual .02 limit of overlap); that is less than a quarter of
 what its overall frequency would give, so that merely rare tags pass; and at least twenty
 items fulfil the condition and their count has a binomial chance below .001, so that few items
-prove nothing. Combinations of more than three tags are not
-looked at.
+prove nothing. Combinations of more than three tags are not looked at.
 """
 
 from __future__ import annotations

@@ -135,9 +135,9 @@ def _tags(workspace: Workspace, log: EventLog) -> tuple[TagOverview | None, tupl
     if table is None:
         return None, ()
     frame, bad = check_item_tags(workspace)
-    stranger = ~frame["item_id"].is_in(log.items.ids.to_pylist())
-    carried = frame.filter(pl.col("strength") >= workspace.settings.tags.threshold)
     items = pl.Series("item_id", log.items.ids.to_pylist(), dtype=pl.String)
+    stranger = ~frame["item_id"].is_in(items.implode())
+    carried = frame.filter(pl.col("strength") >= workspace.settings.tags.threshold)
     here = carried.filter(pl.col("item_id").is_in(items.implode()))
     by_tag = here.sort("tag", "item_id").group_by("tag", maintain_order=True).agg("item_id")
     same = (
@@ -157,9 +157,7 @@ def _tags(workspace: Workspace, log: EventLog) -> tuple[TagOverview | None, tupl
     return overview, (*bad, *_unknown_items(table.file, overview.strangers, int(stranger.sum())))
 
 
-def _unknown_items(
-    file: str, strangers: tuple[str, ...], n_rows: int
-) -> tuple[BadRows, ...]:
+def _unknown_items(file: str, strangers: tuple[str, ...], n_rows: int) -> tuple[BadRows, ...]:
     """Rows of the tag table that take no part, because nothing else knows their items.
 
     A note and no fault: a table for the whole catalogue beside a log of one week is sound.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from tagcf.effects.multiplicity import ALPHA, false_discovery, shrink
+from tagcf.effects.multiplicity import ALPHA, Target, false_discovery, shrink
 from tagcf.types import Effect, Estimand, Floats, Method, Reason, Rung, Tag, Verdict
 
 FALSE_DISCOVERY_RATE = 0.10
@@ -41,12 +41,12 @@ def to_effects(
     method: Method,
     estimand: Estimand,
     segment: str | None = None,
-    shrink_to: Floats | None = None,
+    shrink_to: Target | None = None,
 ) -> list[Effect]:
     """Give p, q, shrunken values and a verdict to each tag.
 
     A tag that cannot be told is no test: it does not count among those that false discovery is
-    controlled over. `shrink_to` is what estimates are shrunken towards, 0 unless given.
+    controlled over.
     """
     told = np.array([reason is None for reason in found.reasons])
     told &= np.isfinite(found.estimate) & np.isfinite(found.se) & (found.se > 0)
@@ -59,9 +59,8 @@ def to_effects(
     q = false_discovery(np.where(told, p, np.nan))
     # t intervals are wider than normal ones: shrink with the normal error that is as wide.
     error = half / stats.norm.ppf(1 - ALPHA / 2)
-    target = np.zeros_like(found.estimate) if shrink_to is None else shrink_to
     shrunk, shrunk_low, shrunk_high = shrink(
-        np.where(told, found.estimate, np.nan), np.where(told, error, np.nan), target
+        np.where(told, found.estimate, np.nan), np.where(told, error, np.nan), shrink_to
     )
     effects = []
     for at, tag in enumerate(tags):

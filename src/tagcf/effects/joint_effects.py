@@ -19,6 +19,7 @@ from tagcf.effects.estimates import Estimates, to_effects
 from tagcf.effects.fuse import Fused, fuse
 from tagcf.effects.joint import Fit, fit_joint
 from tagcf.effects.methods import Joint, Matching
+from tagcf.effects.multiplicity import Target
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.task import Task
 from tagcf.types import Effect, Estimand, Floats, JointFit, Mask, Reason, TagEffects
@@ -30,11 +31,11 @@ def joint_effects(task: Task, using: Joint) -> TagEffects:
     effects: list[Effect] = []
     fits: list[JointFit] = []
     for estimand in _estimands(task):
-        overall: dict[str, Floats] = {}
+        overall: dict[str, Target] = {}
         for found, fit in _everybody(task, using, seen, design, estimand):
             effects += to_effects(found, task.tags.tags, "joint", estimand)
             fits.append(fit)
-            overall[found.outcome] = found.estimate
+            overall[found.outcome] = Target(found.estimate, found.se)
         for segment, levels in task.segments():
             inside = replace(design, rows=replace(design.rows, segment=levels))
             for found, _ in _logged(task, using, seen, inside, estimand):

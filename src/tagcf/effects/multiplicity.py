@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import ndtr
 from tagcf.types import Floats
 
 ALPHA = 0.05
+FEWEST_TO_LEARN_FROM = 3  # with fewer tags nothing is shrunken
 
 
 def false_discovery(p: Floats) -> Floats:
@@ -31,35 +33,53 @@ def false_discovery(p: Floats) -> Floats:
     return q
 
 
-def shrink(estimate: Floats, se: Floats, target: Floats | float = 0.0) -> tuple[Floats, ...]:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What estimates are shrunken towards, with its own error. Tags by position."""
+
+    value: Floats  # (m,)
+    se: Floats  # (m,)
+
+
+def shrink(
+    estimate: Floats, se: Floats, target: Target | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Empirical-Bayes estimates with intervals that hold whatever the effects' distribution.
 
     Effects are taken as drawn around `target` with an unknown variance, estimated by maximum
     likelihood. The interval is that of Armstrong, Kolesár and Plagborg-Møller (2022, section 2,
     second moment only): it covers 95% on average over the tags without assuming normal effects.
+    The error of the target goes into the interval; estimates are taken to be parts of it, so that
+    what they deviate by has the variance ``se² - target.se²`` (Hausman 1978).
 
     Parameters
     ----------
     estimate, se
         (m,) estimates and standard errors; NaN where there is none.
+    target
+        0 without error unless given.
 
     Returns
     -------
     shrunk, low, high
         (m,) each.
     """
+    zero = np.zeros_like(estimate)
+    target = target or Target(zero, zero)
     known = np.isfinite(estimate) & np.isfinite(se) & (se > 0)
-    centre = np.broadcast_to(np.asarray(target, dtype=float), estimate.shape)
-    known &= np.isfinite(centre)
+    known &= np.isfinite(target.value) & np.isfinite(target.se)
     shrunk, low, high = (np.full(estimate.shape, np.nan) for _ in range(3))
-    if known.sum() < 3:  # too few to learn a distribution from: nothing is shrunk
+    if known.sum() < FEWEST_TO_LEARN_FROM:
         half = stats.norm.ppf(1 - ALPHA / 2) * se
         return estimate.copy(), estimate - half, estimate + half
-    gap, noise = (estimate - centre)[known], se[known] ** 2
+    centre, own = target.value[known], target.se[known] ** 2
+    gap = estimate[known] - centre
+    noise = np.maximum(se[known] ** 2 - own, 0.1 * se[known] ** 2)
     spread = max(_spread(gap, noise), 1e-4 * float(np.median(noise)))
     weight = spread / (spread + noise)
-    shrunk[known] = centre[known] + weight * gap
-    half = critical_value(noise / spread) * weight * se[known]
+    error = own + weight**2 * noise
+    shrunk[known] = centre + weight * gap
+    half = critical_value((1 - weight) ** 2 * spread / error) * np.sqrt(error)
     low[known], high[known] = shrunk[known] - half, shrunk[known] + half
     return shrunk, low, high
 

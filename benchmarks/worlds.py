@@ -106,6 +106,28 @@ def judged(answers: pl.DataFrame) -> pl.DataFrame:
     return table.join(false, on=["name", "outcome"]).join(refused, on=["name", "outcome"])
 
 
+def segment_answers(seeds: Iterable[int]) -> pl.DataFrame:
+    """Effects by city tier against the truth: coverage and error, raw and shrunken."""
+    frames = []
+    for seed in seeds:
+        world = simulate(Platform(seed=seed))
+        question = Question(by=(("city_tier",),), estimand="direct")
+        found = effects_frame(estimate_effects(world.log, world.tags, Joint(), question))
+        keys = ["tag", "outcome", "segment", "estimand"]
+        frames.append(found.join(world.truth, on=keys))  # null segments join nothing
+    effect = pl.col("effect")
+    told = pl.concat(frames).filter(pl.col("verdict") != "cannot tell")
+    return told.group_by("outcome").agg(
+        intervals=pl.len(),
+        coverage=((pl.col("ci_low") <= effect) & (effect <= pl.col("ci_high"))).mean(),
+        shrunk_coverage=(
+            (pl.col("shrunk_low") <= effect) & (effect <= pl.col("shrunk_high"))
+        ).mean(),
+        error=((pl.col("estimate") - effect) ** 2).mean().sqrt(),
+        shrunk_error=((pl.col("shrunk") - effect) ** 2).mean().sqrt(),
+    )
+
+
 def row(table: pl.DataFrame, name: str, outcome: str) -> dict[str, float]:
     """One row of `judged`."""
     return table.filter((pl.col("name") == name) & (pl.col("outcome") == outcome)).row(
