@@ -2,7 +2,8 @@
 
 Run ``python -m benchmarks.ingest``; it writes ``benchmarks/results/ingest.json``. Each
 measurement is a process of its own, so that peak memory is its own. polars.read_csv only parses
-and infers types; read_log also checks every value, makes ids dense, finds repeats and writes its store.
+and infers types; read_log also checks every value, makes ids dense, finds repeats and writes
+its store.
 """
 
 from __future__ import annotations

@@ -205,7 +205,9 @@ def _late_refusal(one: _One, design: Design) -> Reason | None:
     if one.share < LEAST_MATCHED:
         return Reason("reason.no_overlap", (("share", round(100 * one.share, 1)),))
     worst = max(one.balance, key=lambda row: abs(row.after), default=None)
-    if worst is not None and abs(worst.after) > MOST_IMBALANCE:
+    # Few items differ by chance alone, matched or not.
+    by_chance = 2 * np.sqrt(2 / max(one.effective, 1.0))
+    if worst is not None and abs(worst.after) > MOST_IMBALANCE + by_chance:
         facts = (("control", worst.control), ("smd", round(abs(worst.after), 2)))
         return Reason("reason.unbalanced", facts)
     return None
