@@ -9,7 +9,7 @@ takes the picture of the report (needs /usr/bin/chromium).
 | docs/reference/settings.md | the settings model and the text catalogue |
 | docs/reference/verbs.md, help | ``--help`` of every verb |
 | docs/reference/vocabulary.md | the vocabulary |
-| README, upworthy | benchmarks/results/upworthy.json |
+| README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | docs/images/report.png (``--run``) | the report of that demo |
 """
@@ -74,7 +74,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield verbs, put(verbs.read_text("utf-8"), "help", help_of_verbs())
     yield REFERENCE / "vocabulary.md", vocabulary_page(default_vocabulary())
     for language, path in READMES.items():
-        yield path, put(path.read_text("utf-8"), "upworthy", upworthy_table(language))
+        page = put(path.read_text("utf-8"), "upworthy", upworthy_table(language))
+        yield path, put(page, "coverage", coverage_table(language))
 
 
 def put(page: str, name: str, part: str) -> str:
@@ -177,7 +178,38 @@ def upworthy_table(language: Language) -> str:
 
 def _per_thousand(cell: dict[str, Any]) -> str:
     value, (low, high) = 1000 * cell["estimate"], (1000 * end for end in cell["ci"])
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "\N{MINUS SIGN}")
+    written = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-0.00", "0.00")
+    return written.replace("-", "\N{MINUS SIGN}")
+
+
+METHODS: dict[str, dict[Language, str]] = {
+    "joint": {"en": "**TagCF, joint**", "zh": "**TagCF 联合估计**"},
+    "matching": {"en": "TagCF, matching", "zh": "TagCF 匹配"},
+    "yardstick": {
+        "en": "least squares, two-way clustered sandwich",
+        "zh": "最小二乘，双向聚类标准误",
+    },
+    "iid": {"en": "least squares, independent rows", "zh": "最小二乘，各行独立"},
+    "naive": {"en": "naive difference", "zh": "粗略对比"},
+}
+COVERAGE_HEADS: dict[Language, str] = {
+    "en": "| method | truth in the 95% interval | the same, hardest worlds | false claims, worst |",
+    "zh": "| 方法 | 95% 区间包含真值 | 最难的平台 | 误报比例（最差） |",
+}
+
+
+def coverage_table(language: Language) -> str:
+    """Worst outcome of the five logged ones: plain worlds, and the worst of all kinds."""
+    result = json.loads((RESULTS / "coverage.json").read_text("utf-8"))
+    rows = [row for row in result["rows"] if row["outcome"] != "return_7d"]
+    lines = [COVERAGE_HEADS[language], "|---|---|---|---|"]
+    for method, names in METHODS.items():
+        own = [row for row in rows if row["name"] == method]
+        plain = min(row["coverage"] for row in own if row["worlds"] == "plain")
+        worst = min(row["coverage"] for row in own)
+        false = max(row["false_claims"] for row in own)
+        lines.append(f"| {names[language]} | {plain:.1%} | {worst:.1%} | {false:.1%} |")
+    return "\n".join(lines)
 
 
 # ── what has to be run ──────────────────────────────────────────────────────

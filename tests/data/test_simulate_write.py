@@ -51,6 +51,29 @@ def test_every_sector_is_read_back_as_the_log_in_memory(sector: SectorName, tmp_
         assert graph.descendants(slug) & set(slugs) == caused
 
 
+@pytest.mark.parametrize("sector", SECTORS)
+def test_tags_carry_their_names_whether_the_vocabulary_knows_them_or_not(
+    sector: SectorName, tmp_path: Path
+) -> None:
+    settings = SMALL | {"tags": 50, "items": 320, "users": 30, "days": 2}
+    world = simulate(Platform(sector=sector, seed=3, **settings))  # type: ignore[arg-type]  # see SMALL
+    write_world(world, tmp_path)
+    opened = open_workspace(tmp_path)
+    tags = load_tags(opened, world.log).tags
+    named = {tag.slug: (tag.zh, tag.en, tag.facet) for tag in world.tags.tags}
+    assert {tag.slug: (tag.zh, tag.en, tag.facet) for tag in tags} == named
+    assert named["tag-050"] == ("标签50", "Tag 50", "topic")
+    # No branch of the vocabulary ties two of them in ways that the truth leaves out.
+    caused = {
+        (world.tags.tags[one].slug, world.tags.tags[other].slug)
+        for one, other in world.mechanism.design.causes
+    }
+    graph = load_graph(opened, tags)
+    assert {(one, other) for one in named for other in graph.descendants(one) & set(named)} == (
+        caused
+    )
+
+
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "again"):
         write_world(simulate(Platform(seed=5, **SMALL)), tmp_path / name)  # type: ignore[arg-type]  # see SMALL

@@ -1,6 +1,8 @@
 """Names of a workspace's own tags, from item_tags.* and from the tag graph."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -183,3 +185,12 @@ def test_search_in_a_broken_workspace_says_what_is_broken(tmp_path, run):
     done = run("tag", tmp_path, "--search", "露营")
     assert done.returncode == 1
     assert "item_tags.csv" in done.stderr
+
+
+def test_the_example_of_the_documentation_holds(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "name-your-own-tags.md"
+    blocks = dict(re.findall(r"```(csv|yaml)\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+    opened = workspace(tmp_path, blocks["csv"], blocks["yaml"])
+    assert tags_of(opened)["gc-snack"].en == "Guochao snacks"
+    assert load_graph(opened).descendants("国潮零食") == frozenset()  # a slug is asked for
+    assert load_graph(opened).descendants("gc-snack") == {"gc-cake", "healing", "tranquility"}

@@ -1,7 +1,10 @@
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from tagcf.data.simulate.sector import SECTORS, read_sector
+from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.reference import vocabulary_page
 from tagcf.tags.vocabulary import (
     FACETS,
@@ -68,7 +71,7 @@ NAMED = [
 
 def test_it_is_large_and_spans_every_facet():
     vocabulary = default_vocabulary()
-    assert len(vocabulary) >= 320
+    assert len(vocabulary) >= 440
     sizes = {facet: sum(tag.facet == facet for tag in vocabulary.tags) for facet in FACETS}
     assert min(sizes.values()) >= 20
 
@@ -76,6 +79,18 @@ def test_it_is_large_and_spans_every_facet():
 @pytest.mark.parametrize("name", NAMED)
 def test_every_tag_of_the_source_documents_is_known(name):
     assert name in name_index(default_vocabulary().tags)
+
+
+@pytest.mark.parametrize("sector", SECTORS)
+def test_titles_of_every_sector_are_understood(sector):
+    """What the simulated shops, courses and clinics talk about, real ones do, too."""
+    slugs = {tag.slug for tag in default_vocabulary().tags}
+    tags = read_sector(sector).tags
+    assert {tag.slug for tag in tags} - slugs <= {"white-background", "fun", "exercise"}
+    for tag in tags:
+        if tag.slug in slugs:
+            found = Lexicon().encode(pl.Series(tag.keywords), default_vocabulary())
+            assert tag.slug in set(found["tag"]), tag
 
 
 def test_every_tag_has_words_in_both_languages():

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from tagcf.data.coding import Coded, column_of, mask_of, number_ids, number_labels, seconds_of
+from tagcf.data.values import out_of_kind
 from tagcf.errors import DataError
 from tagcf.types import (
     ClusterAxis,
@@ -86,10 +87,8 @@ def log_from_arrays(
     items_of_rows, item_map = number_ids(np.asarray(item), items, "item")
     n = len(items_of_rows)
     if user is None:
-        users_of_rows, user_map = (
-            np.full(n, -1, np.int32),
-            users or IdMap(pa.array([], pa.string())),
-        )
+        users_of_rows: Codes = np.full(n, -1, np.int32)
+        user_map = users or IdMap(pa.array([], pa.string()))
     else:
         users_of_rows, user_map = number_ids(column_of("user", user, n), users, "user")
     strata = None if stratum is None else number_labels(column_of("stratum", stratum, n))
@@ -155,11 +154,9 @@ def tags_from_arrays(
     strength = sparse.csr_array(
         carried if sparse.issparse(carried) else np.asarray(carried), dtype=np.float32
     )
-    if strength.shape != (len(items), len(tags)):
-        expected = (len(items), len(tags))
-        raise DataError(
-            "arrays.wrong_shape", name="carried", found=strength.shape, expected=expected
-        )
+    shape = (len(items), len(tags))
+    if strength.shape != shape:
+        raise DataError("arrays.wrong_shape", name="carried", found=strength.shape, expected=shape)
     strength.eliminate_zeros()
     confidence, origin = strength.copy(), strength.astype(np.int8)
     confidence.data = np.ones_like(confidence.data)
@@ -217,18 +214,13 @@ def _outcomes(
 
 
 def _guess_kind(known: Floats) -> OutcomeKind:
-    return "binary" if bool(np.all((known == 0) | (known == 1))) else "real"
+    return "real" if out_of_kind(known, "binary").any() else "binary"
 
 
 def _check_kind(name: str, kind: OutcomeKind, known: Floats) -> None:
-    fits = {
-        "binary": (known == 0) | (known == 1),
-        "rate": (known >= 0) & (known <= 1),
-        "real": np.isfinite(known),
-        "count": (known >= 0) & (known == np.floor(known)),
-    }[kind]
-    if not fits.all():
-        raise DataError("arrays.outside_kind", name=name, kind=kind, value=known[~fits][0])
+    wrong = out_of_kind(known, kind)
+    if wrong.any():
+        raise DataError("arrays.outside_kind", name=name, kind=kind, value=known[wrong][0])
 
 
 def _covariates(

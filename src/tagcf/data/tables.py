@@ -11,7 +11,7 @@ from tagcf.data.files import RawBatch, Table, describe, locate, open_table, whol
 from tagcf.data.read import read_log
 from tagcf.data.values import as_numbers, as_texts
 from tagcf.data.workspace import Workspace
-from tagcf.errors import DataError
+from tagcf.errors import DataError, OutputError
 from tagcf.types import BadRows, IdMap
 
 TAG_COLUMNS = ("item_id", "tag", "strength", "source", "confidence")
@@ -68,10 +68,28 @@ def check_item_tags(workspace: Workspace) -> tuple[pl.DataFrame, tuple[BadRows, 
 
 
 def find_item_tags(workspace: Workspace) -> Table | None:
-    """Open item_tags.* of the workspace's root, else ``out/item_tags.parquet``."""
+    """Open item_tags.* of the workspace's root, else ``out/item_tags.parquet``.
+
+    Raises
+    ------
+    DataError
+        The own file cannot be used.
+    OutputError
+        The written one is broken.
+    """
     own = open_table(workspace.root, "item_tags", workspace.settings.data.encoding)
-    written = workspace.out / "item_tags.parquet"
-    return own or (describe(written, "item_tags") if written.is_file() else None)
+    written = workspace.root / "out" / "item_tags.parquet"
+    if own is not None or not written.is_file():
+        return own
+    try:
+        return describe(written, "item_tags")
+    except DataError as broken:
+        raise OutputError(
+            "error.broken_output",
+            path=written,
+            detail=broken.facts.get("detail", "0 B"),
+            command=f"tagcf tag {workspace.root}",
+        ) from broken
 
 
 def _frame(workspace: Workspace, name: str, id_column: str, ids: IdMap) -> pl.DataFrame:

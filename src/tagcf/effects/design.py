@@ -58,6 +58,7 @@ class Design:
 
     rows: Rows
     basis: Basis
+    sample: Floats  # (m, p) covariates of evenly drawn rows, as in `Survey`
     cell_item: Codes  # (C,)
     cell_group: Codes  # (C,)
     cell_keys: np.ndarray  # (C,) int64, sorted
@@ -122,6 +123,7 @@ def make_design(
     design = Design(
         rows=Rows(exposure=exposure),
         basis=make_basis(log.covariates, seen.sample, knots, positions),
+        sample=seen.sample,
         cell_item=cell_item,
         cell_group=cell_group,
         cell_keys=seen.cell_keys,

@@ -6,7 +6,7 @@ import numpy as np
 
 from tagcf.effects.design import Survey
 from tagcf.effects.dose import DoseFit, Periods, fit_dose, gather_periods
-from tagcf.effects.estimates import Estimates
+from tagcf.effects.estimates import Estimates, nothing_told
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.task import Task
 from tagcf.types import Estimand, Floats, JointFit, Mask, Outcome, Reason
@@ -22,8 +22,9 @@ def dose_effects(
         if periods.returned.size:
             return _estimates(task, outcome, periods, estimand)
         reason = Reason("reason.no_follow_up", (("days", outcome.days),))
-    found = _nothing_told(task, outcome.name, reason)
     zero = np.zeros(len(task.slugs))
+    reasons = (reason,) * zero.size
+    found = nothing_told(outcome.name, reasons, zero, len(task.log.items))
     return found, _joint_fit(task, outcome, zero, np.diag(zero), found, estimand)
 
 
@@ -100,24 +101,4 @@ def _joint_fit(
         usable=usable,
         baseline=float(found.baseline[0]),
         estimand=estimand,
-    )
-
-
-def _nothing_told(task: Task, outcome: str, reason: Reason) -> Estimates:
-    """Estimates of an outcome for which no tag can be told."""
-    count = len(task.slugs)
-    none, zero = np.full(count, np.nan), np.zeros(count)
-    return Estimates(
-        outcome=outcome,
-        estimate=none,
-        se=none,
-        df=zero + 1.0,
-        baseline=none,
-        treated_items=zero,
-        effective=zero,
-        n_rows=0,
-        n_items=len(task.log.items),
-        rung="observational",
-        reasons=(reason,) * count,
-        diagnostics=tuple({} for _ in range(count)),
     )

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from tagcf.effects.design import make_design, survey
 from tagcf.effects.dose import gather_periods
-from tagcf.effects.estimates import to_effects
+from tagcf.effects.estimates import nothing_told, to_effects
 from tagcf.effects.joint_effects import joint_effects, plan
 from tagcf.effects.matching import match_tags
 from tagcf.effects.methods import Joint, Matching, TwoStage, Using
 from tagcf.effects.naive import naive_differences, naive_return
-from tagcf.effects.task import Question, Task
+from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
+from tagcf.effects.task import Question, Task, select
 from tagcf.effects.two_stage import two_stage_effects
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
-from tagcf.types import Balance, Effect, EventLog, TagEffects, TagMatrix
+from tagcf.types import Balance, Effect, EventLog, Reason, Tag, TagEffects, TagMatrix
+
+MOST_TAGS = 1_000  # tags in one model
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A tag that no model held, and why."""
+
+    tag: Tag
+    items: int
+    reason: Reason
 
 
 def estimate_effects(
@@ -50,7 +64,16 @@ def estimate_effects(
     using, question = using or Joint(), question or Question()
     check_names(log, question.outcomes, [name for split in question.by for name in split])
     _check(log, tags)
+    tags, left_out = split_by_reach(tags, question)
+    if not tags.tags:
+        return _only_refused(log, left_out, using, question)
     task = Task(log, tags, tags.carried(question.threshold).toarray().astype(float), question)
+    found = _by_method(task, using)
+    refused = _only_refused(log, left_out, using, question)
+    return replace(found, effects=found.effects + refused.effects)
+
+
+def _by_method(task: Task, using: Using) -> TagEffects:
     if isinstance(using, Joint):
         return joint_effects(task, using)
     if isinstance(using, Matching):
@@ -58,6 +81,56 @@ def estimate_effects(
     if isinstance(using, TwoStage):
         return _two_stage(task, using)
     return _naive(task)
+
+
+def split_by_reach(tags: TagMatrix, question: Question) -> tuple[TagMatrix, list[LeftOut]]:
+    """Part the tags that a model can hold from those on too few items, or one too many.
+
+    A tag on fewer than `FEWEST_CONTROL_ITEMS` items neither can be told nor confounds much, and
+    beyond `MOST_TAGS` the rarest go: memory grows with items × tags.
+    """
+    items = np.asarray(tags.carried(question.threshold).sum(axis=0)).ravel()
+    least = min(FEWEST_CONTROL_ITEMS, question.min_items)
+    order = np.argsort(-items, kind="stable")
+    reached = np.sort(order[:MOST_TAGS][items[order[:MOST_TAGS]] >= least])
+    rest = np.setdiff1d(np.arange(len(tags.tags)), reached)
+    left_out = []
+    for at in rest:
+        facts: tuple[tuple[str, str | int | float], ...]
+        if items[at] >= question.min_items:
+            key, facts = "reason.too_many_tags", (("most", MOST_TAGS),)
+        elif items[at] == 0:
+            key, facts = "reason.on_no_item", (("n", len(tags.items)),)
+        else:
+            key, facts = "reason.few_items", (("n", int(items[at])), ("need", question.min_items))
+        left_out.append(LeftOut(tags.tags[at], int(items[at]), Reason(key, facts)))
+    return select(tags, reached), left_out
+
+
+def _only_refused(
+    log: EventLog, left_out: list[LeftOut], using: Using, question: Question
+) -> TagEffects:
+    """Effects of the tags that no model held: cannot tell, and why."""
+    names = [one.name for one in (*log.outcomes, *log.derived)]
+    wanted = [name for name in names if not question.outcomes or name in question.outcomes]
+    estimand = question.estimand if isinstance(using, Joint) else None
+    effects: list[Effect] = []
+    for name in wanted if left_out else []:
+        found = nothing_told(
+            name,
+            tuple(one.reason for one in left_out),
+            np.array([one.items for one in left_out], dtype=float),
+            len(log.items),
+        )
+        tags = [one.tag for one in left_out]
+        effects += to_effects(found, tags, using.name, estimand or using.estimand)
+    return TagEffects(
+        effects=tuple(effects),
+        n_rows=log.n_rows,
+        n_items=len(log.items),
+        n_users=len(log.users),
+        simulated=log.simulated,
+    )
 
 
 def check_names(log: EventLog, outcomes: Sequence[str], by: Sequence[str]) -> None:

@@ -35,6 +35,27 @@ class Estimates:
     p: Floats | None = None  # (T,) p-values by the same means
 
 
+def nothing_told(
+    outcome: str, reasons: tuple[Reason, ...], items: Floats, n_items: int
+) -> Estimates:
+    """Estimates of tags that cannot be told, each for its reason."""
+    none, zero = np.full(items.size, np.nan), np.zeros(items.size)
+    return Estimates(
+        outcome=outcome,
+        estimate=none,
+        se=none,
+        df=zero + 1.0,
+        baseline=none,
+        treated_items=items,
+        effective=zero,
+        n_rows=0,
+        n_items=n_items,
+        rung="observational",
+        reasons=reasons,
+        diagnostics=tuple({} for _ in reasons),
+    )
+
+
 def to_effects(
     found: Estimates,
     tags: Sequence[Tag],

@@ -24,7 +24,6 @@ class MatchRows:
     e: Floats  # (n, K) residuals of the joint fit
     w: Floats  # (n,)
     clusters: Codes  # (n, C)
-    others: Floats  # (n, T) tags; within strata: minus their stratum's mean
     exact: NDArray[np.int64]  # (n,) exact-matching cell
     thinned: int  # one row in so many was kept
 
@@ -33,11 +32,8 @@ def gather_rows(
     log: EventLog, design: Design, outcomes: tuple[int, ...], fit: Fit, using: Matching
 ) -> MatchRows:
     """Read the rows once more, thinned evenly to at most `max_rows`."""
-    total = int(fit.sums.rows.sum())
-    step = max(1, -(-total // using.max_rows))
-    names = [covariate.name for covariate in log.covariates]
-    bins = [(names.index(name), using.bins) for name in using.exact if name in names]
-    edges: dict[int, Floats] = {}
+    step = max(1, -(-int(fit.sums.rows.sum()) // using.max_rows))
+    bins = _bins(log, design, using)
     parts: list[tuple[np.ndarray, ...]] = []
     seen = 0
     for batch in log.batches():
@@ -45,20 +41,43 @@ def gather_rows(
         keep = design.rows.mask(batch) & (batch.weights[:, outcomes[0]] > 0)
         group = design.cell_group[block.cell]
         e = residuals(block, fit.part, fit.solved, group)
-        exact = (
-            group.astype(np.int64) if design.absorbs == "stratum" else np.zeros(len(e), np.int64)
-        )
-        for position, n_bins in bins:
-            values = batch.covariates[keep, position]
-            if position not in edges:
-                known = values[np.isfinite(values)]
-                inner = np.linspace(0, 1, n_bins + 1)[1:-1]
-                edges[position] = np.unique(np.quantile(known, inner)) if known.size else known
-            exact = exact * (n_bins + 1) + np.searchsorted(edges[position], values)
-        x = block.x - fit.part.group_x[group] if design.absorbs == "stratum" else block.x
+        stratified = design.absorbs == "stratum"
+        x = block.x - fit.part.group_x[group] if stratified else block.x
+        start = group.astype(np.int64) if stratified else np.zeros(len(e), np.int64)
+        exact = _exact_cells(start, batch.covariates[keep], bins)
         at = slice((-seen) % step, None, step)
         seen += len(e)
         parts.append((block.cell[at], x[at], e[at], block.w[at], block.clusters[at], exact[at]))
     cell, x, e, w, clusters, exact = (np.concatenate(part) for part in zip(*parts, strict=True))
-    tags = fit.part.cell_tags if design.absorbs == "stratum" else fit.tags
-    return MatchRows(cell, x, e, w, clusters, tags[cell], exact, step)
+    return MatchRows(cell, x, e, w, clusters, exact, step)
+
+
+def _bins(log: EventLog, design: Design, using: Matching) -> list[tuple[int, Floats | int]]:
+    """For each covariate matched exactly: its position, and inner bin edges or number of levels."""
+    found: list[tuple[int, Floats | int]] = []
+    for at, covariate in enumerate(log.covariates):
+        if covariate.name not in using.exact:
+            continue
+        if covariate.kind == "category":
+            found.append((at, len(covariate.levels)))
+            continue
+        known = design.sample[:, at]
+        known = known[np.isfinite(known)]
+        inner = np.linspace(0, 1, using.bins + 1)[1:-1]
+        found.append((at, np.unique(np.quantile(known, inner)) if known.size else known))
+    return found
+
+
+def _exact_cells(
+    start: NDArray[np.int64], covariates: Floats, bins: list[tuple[int, Floats | int]]
+) -> NDArray[np.int64]:
+    """(n,) cells that no match crosses; a missing value is a level of its own."""
+    cells = start
+    for at, edges in bins:
+        values = covariates[:, at]
+        if isinstance(edges, int):
+            cells = cells * (edges + 1) + (values.astype(np.int64) + 1)
+        else:
+            level = np.where(np.isfinite(values), np.searchsorted(edges, values) + 1, 0)
+            cells = cells * (edges.size + 2) + level
+    return cells

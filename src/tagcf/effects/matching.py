@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from tagcf.effects.balance import balance_of, plain_controls
@@ -29,6 +30,7 @@ from tagcf.effects.propensity import logit_score
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.types import Balance, Codes, EventLog, Floats, Mask, Reason, Tag
 
+MOST_IN_SCORE = 40  # other tags in a propensity score
 LEAST_MATCHED = 0.5  # share of treated weight that must find a match
 MOST_IMBALANCE = 0.25  # standardised difference left after matching (Rubin 2001)
 
@@ -116,24 +118,36 @@ def _match_one(
         # Index of the other tags from the Gram's inverse: regression of this tag on the others.
         slope = -fit.solved.inverse[:, at] / fit.solved.inverse[at, at]
         slope[at] = 0.0
-        score = rows.others @ slope
+        score = (fit.part.cell_tags @ slope)[rows.cell]
     else:
-        columns = np.hstack([rows.x, rows.others[:, others]])
+        columns = np.hstack([rows.x, fit.tags[:, _telling(at, fit, others)][rows.cell]])
         score = logit_score(columns, carries.astype(float), rows.w)
     caliper = None if using.caliper is None else using.caliper * float(score.std())
     if design.absorbs == "stratum":
         caliper = None  # a stratum has a handful of arms: the nearest, corrected, is the best match
     pairing = pair(score, carries, rows.exact, rows.w, caliper)
-    return _effect(at, tags, fit, rows, carries, others, pairing)
+    return _effect(at, tags, design, fit, rows, carries, pairing)
+
+
+def _telling(at: int, fit: Fit, others: Mask) -> NDArray[np.integer]:
+    """Other tags that enter the score: the ones that say most about this tag, given the rest.
+
+    Read off the Gram's inverse as partial correlations. A logit on hundreds of tags costs more
+    and separates; tags left out are held fixed by the outcome's regression all the same.
+    """
+    inverse = fit.solved.inverse
+    partial = np.abs(inverse[at]) / np.sqrt(np.maximum(np.diag(inverse), 1e-300)) * others
+    count = min(MOST_IN_SCORE, int(others.sum()))
+    return np.sort(np.argsort(-partial, kind="stable")[:count])
 
 
 def _effect(
     at: int,
     tags: Sequence[Tag],
+    design: Design,
     fit: Fit,
     rows: MatchRows,
     carries: Mask,
-    others: Mask,
     pairing: Pairing,
 ) -> _One:
     treated_weight = rows.w * pairing.matched
@@ -161,7 +175,7 @@ def _effect(
         df=max(df - 1.0, 1.0),
         share=share,
         effective=effective,
-        balance=balance_of(at, tags, fit, rows, carries, others, pairing),
+        balance=balance_of(at, tags, design, fit, rows, pairing),
     )
 
 

@@ -19,6 +19,7 @@ def naive_differences(
     plain = Design(
         rows=type(design.rows)(segment=design.rows.segment),
         basis=Basis((), ()),
+        sample=design.sample,
         cell_item=design.cell_item,
         cell_group=design.cell_group,
         cell_keys=design.cell_keys,

@@ -78,7 +78,7 @@ def refuse(
 
 def nearest_tags(carried: Floats) -> tuple[int, ...]:
     """(T,) for each tag the other one that it correlates with most over items."""
-    centred = carried - carried.mean(axis=0)
+    centred = carried - carried.sum(axis=0) / max(len(carried), 1)
     norm = np.sqrt((centred**2).sum(axis=0))
     correlation = centred.T @ centred / np.maximum(np.outer(norm, norm), 1e-300)
     np.fill_diagonal(correlation, 0.0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagcf.effects.design import Design, Survey
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
@@ -129,3 +130,15 @@ class Task:
             n_users=len(self.log.users),
             simulated=self.log.simulated,
         )
+
+
+def select(tags: TagMatrix, columns: Sequence[int] | NDArray[np.integer]) -> TagMatrix:
+    """Keep some tags of a matrix, by position."""
+    at = np.asarray(columns, dtype=int)
+    return replace(
+        tags,
+        tags=tuple(tags.tags[one] for one in at),
+        strength=tags.strength[:, at],
+        confidence=tags.confidence[:, at],
+        source=tags.source[:, at],
+    )

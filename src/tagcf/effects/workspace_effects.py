@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from tagcf.data.workspace import Workspace
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.methods import Joint, Matching, Naive, TwoStage, Using
 from tagcf.effects.store import merge
-from tagcf.effects.task import Question
+from tagcf.effects.task import Question, select
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.tags.graph import load_graph
 from tagcf.text import did_you_mean
@@ -61,14 +59,7 @@ def of_facets(tags: TagMatrix, facets: list[str]) -> TagMatrix:
 def of_tags(tags: TagMatrix, slugs: Sequence[str]) -> TagMatrix:
     """Keep the tags of these slugs."""
     wanted = set(slugs)
-    keep = np.array([at for at, tag in enumerate(tags.tags) if tag.slug in wanted], dtype=int)
-    return replace(
-        tags,
-        tags=tuple(tags.tags[at] for at in keep),
-        strength=tags.strength[:, keep],
-        confidence=tags.confidence[:, keep],
-        source=tags.source[:, keep],
-    )
+    return select(tags, [at for at, tag in enumerate(tags.tags) if tag.slug in wanted])
 
 
 def methods_of(workspace: Workspace, log: EventLog) -> dict[str, Using]:

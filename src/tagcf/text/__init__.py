@@ -57,5 +57,5 @@ def say(key: str, **facts: object) -> str:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return a short "did you mean" clause for the nearest names, or an empty string."""
-    near = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), n=3, cutoff=0.5)
     return say("error.did_you_mean", names=", ".join(near)) if near else ""
