@@ -51,7 +51,7 @@ docs: .venv/stamp-groups  ## write the generated parts of README and docs/refere
 
 # In a fresh .venv; then run make test before it is committed.
 tested: .venv/stamp-package  ## take over the newest versions into requirements/tested.txt
-	$(PIP) install --upgrade --upgrade-strategy eager --editable . --group test --group lint
+	@$(PIP) install --upgrade --upgrade-strategy eager --editable . --group test --group lint
 	@{ grep '^#' $(TESTED); $(BIN)/python -m pip freeze --exclude-editable; } > .venv/tested.txt
 	@mv .venv/tested.txt $(TESTED)
 
@@ -70,12 +70,12 @@ text:
 
 .venv/stamp-package: pyproject.toml $(TESTED) | .venv/bin/python
 	@echo 'Installing TagCF into .venv (a minute on a fast line) …'
-	$(PIP) install -c $(TESTED) --editable .
+	@$(PIP) install -c $(TESTED) --editable .
 	@touch $@
 
 .venv/stamp-groups: pyproject.toml $(TESTED) .venv/stamp-package
 	@echo 'Installing the test and lint tools into .venv …'
-	$(PIP) install -c $(TESTED) --group test --group lint
+	@$(PIP) install -c $(TESTED) --group test --group lint
 	@touch $@
 
 # pip 25.1 is the first to know dependency groups.
@@ -87,4 +87,4 @@ text:
 	  echo 'Python 3.11 or newer is needed (on Debian: apt-get install python3 python3-venv).' >&2; \
 	  exit 1; fi; \
 	"$$python" -m venv .venv
-	$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --upgrade 'pip>=25.1'

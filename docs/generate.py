@@ -261,7 +261,7 @@ def _picture(report: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
         )
-        page = browser.new_page(viewport={"width": 1180, "height": 1500})
+        page = browser.new_page(viewport={"width": 1180, "height": 1850})
         page.goto(report.as_uri())
         shot = page.screenshot()
         browser.close()

@@ -70,15 +70,19 @@ def load_graph(workspace: Workspace, tags: Sequence[Tag] | None = None) -> TagGr
         It names a tag that does not exist.
     """
     path = graph_path(workspace)
-    file = read_graph_file(path) if path is not None else None
+    file = read_graph_file(path) if path is not None else GraphFile(workspace.root, (), ())
     if tags is None:
-        tags = workspace_tags(workspace)
-    named = named_tags(known_tags(default_vocabulary()), file.namings if file else ())
-    known = {tag.slug: tag for tag in (*named, *tags)}
-    edges = [TagEdge(tag.parent, tag.slug, "parent") for tag in known.values() if tag.parent]
-    if file is not None:
-        edges += edges_of(file, known.values())
-    return checked(edges, path)
+        return _graph(file, workspace_tags(workspace), path)
+    try:
+        return _graph(file, (*known_tags(default_vocabulary()), *tags), path)
+    except UnknownNameError:  # perhaps a tag that no item of the log carries
+        return _graph(file, workspace_tags(workspace), path)
+
+
+def _graph(file: GraphFile, known: Sequence[Tag], path: Path | None) -> TagGraph:
+    named = named_tags(known, file.namings)
+    edges = [TagEdge(tag.parent, tag.slug, "parent") for tag in named if tag.parent]
+    return checked(edges + edges_of(file, named), path)
 
 
 def read_edges(path: Path, known: Iterable[Tag]) -> list[TagEdge]:

@@ -44,8 +44,8 @@ def workspace_tags(workspace: Workspace, table: pl.DataFrame | None = None) -> t
     Returns
     -------
     tuple of Tag
-        The vocabulary's and the surface tags, then the own tags with names in the order in
-        which they are named, then those without, sorted.
+        The vocabulary's and the surface tags, then the own tags: those of the graph, those
+        with names in the table, those without.
 
     Raises
     ------
@@ -59,15 +59,13 @@ def workspace_tags(workspace: Workspace, table: pl.DataFrame | None = None) -> t
     if graph is not None:
         namings = read_graph_file(graph).namings
     path = locate(workspace.root, "item_tags")
-    if path is None:
-        return named_tags(known_tags(default_vocabulary()), namings)
-    rows = read_item_tags(workspace) if table is None else table
-    namings += namings_of_table(rows, path)
-    return with_nameless(named_tags(known_tags(default_vocabulary()), namings), rows)
+    if path is not None:
+        namings += namings_of_table(read_item_tags(workspace) if table is None else table, path)
+    return named_tags(known_tags(default_vocabulary()), namings)
 
 
 def namings_of_table(rows: pl.DataFrame, path: Path) -> tuple[Naming, ...]:
-    """Names in the columns tag_zh, tag_en and facet of `rows`, each tag's once.
+    """What the columns tag_zh, tag_en and facet of `rows` say, then the tags that they pass over.
 
     Raises
     ------
@@ -75,21 +73,21 @@ def namings_of_table(rows: pl.DataFrame, path: Path) -> tuple[Naming, ...]:
         Rows of one tag name it differently.
     """
     present = [column for column in NAME_COLUMNS if column in rows.columns]
-    if not present:
-        return ()
-    named = rows.select("tag", *present).filter(pl.any_horizontal(pl.col(present).is_not_null()))
-    each = named.group_by("tag", maintain_order=True).agg(
-        pl.col(present).drop_nulls().unique(maintain_order=True)
+    each = (
+        rows.group_by(pl.col("tag").str.strip_chars(), maintain_order=True)
+        .agg(pl.col(present).drop_nulls().unique(maintain_order=True))
+        .drop_nulls("tag")
     )
     namings: list[Naming] = []
-    for tag, *found in each.iter_rows():
+    for tag, *found in each.select("tag", *present).iter_rows():
         said: dict[str, str] = {}
         for column, names in zip(present, found, strict=True):
             if len(names) > 1:
                 raise _two_names(tag, column, (names[0], path), (names[1], path))
             said |= {column.removeprefix("tag_"): name for name in names}
         namings.append(Naming(tag, path, **said))
-    return tuple(namings)
+    nameless = Naming("", path)
+    return tuple(sorted(namings, key=lambda one: replace(one, tag="") == nameless))
 
 
 def named_tags(known: Sequence[Tag], namings: Iterable[Naming]) -> tuple[Tag, ...]:

@@ -1,0 +1,93 @@
+"""The documentation: generated parts up to date, links that lead somewhere, commands that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from tagcf.cli import VERBS, tagcf
+from tagcf.settings import OutcomeSettings, Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Lines of console blocks, without prompt and comment."""
+    for block in re.findall(r"^```console\n(.*?)^```", page.read_text("utf-8"), re.S | re.M):
+        for line in block.splitlines():
+            assert line.startswith("$ "), f"{page.name}: {line}"
+            yield from (part.split(" #")[0].strip() for part in line[2:].split("&&"))
+
+
+def test_generated_parts_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"run: make docs\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
+        target, _, anchor = "".join(link).partition("#")
+        assert "://" not in target, f"a link that needs a network: {target}"
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), f"{page.name}: {target}"
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.M)
+            assert anchor in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for line in commands(page):
+        program, *words = shlex.split(line)
+        if program == "make":
+            assert set(words) <= targets, line
+        elif program == "tagcf":
+            verb, *rest = words
+            assert verb in VERBS, line
+            command = tagcf.get_command(click.Context(tagcf), verb)
+            assert command is not None
+            rest = rest[: rest.index(">")] if ">" in rest else rest
+            parser = command.make_parser(click.Context(command))
+            _, left, _ = parser.parse_args(rest)  # raises on an option that does not exist
+            assert not left, line
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    missing = {page for page in pages - {"index.md"} if f"({page})" not in index}
+    assert missing == set()
+
+
+def test_every_verb_and_setting_is_documented() -> None:
+    verbs = (ROOT / "docs" / "reference" / "verbs.md").read_text("utf-8")
+    assert [verb for verb in VERBS if f"### {verb}\n" not in verbs] == []
+    settings = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    keys = list(OutcomeSettings.model_fields)
+    for name, field in Settings.model_fields.items():
+        if name != "outcomes":
+            keys += list(getattr(field.annotation, "model_fields", {name: None}))
+    assert [key for key in keys if f"| `{key}` |" not in settings] == []
+
+
+def test_help_lists_every_verb_and_each_answers() -> None:
+    listing = tagcf.get_help(click.Context(tagcf, info_name="tagcf"))
+    for verb in VERBS:
+        assert re.search(rf"^  {verb} ", listing, re.M), verb
