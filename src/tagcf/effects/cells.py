@@ -60,7 +60,7 @@ def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[i
         cell=design.cells(log, batch, keep),
         x=expand(design.basis, batch.covariates[keep]),
         y=batch.outcomes[keep][:, list(outcomes)],
-        w=batch.weights[keep, outcomes[0]],
+        w=batch.weights[keep, outcomes[0]] * design.rows.standing(batch)[keep],
         clusters=batch.clusters[keep],
         user=batch.user[keep],
     )

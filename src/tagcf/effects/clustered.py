@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from tagcf.effects.cells import CellSums
 from tagcf.effects.scores import ScoreSums
@@ -31,6 +32,7 @@ class Errors:
     cov: Floats  # (K, T, T)
     df: Floats  # (K, T) degrees of freedom of a t
     effective: Floats  # (K, T) effective clusters along the axis that nests the tags
+    crossing_effective: Floats  # (K, T) … along the axes that cells straddle (users)
     largest_leverage: Floats  # (T,) largest share of one cluster in a coefficient's weights
     inflation: Floats  # (C,) by how much leaving a cell out exceeds its plain score
     moves: tuple[Floats, ...]  # per axis: (K, G, T) what each cluster adds; squares sum to variance
@@ -68,7 +70,9 @@ class _Pieces:
         rest = self.part.group_weight[self.cell_group] - weight
         alone = rest <= 1e-12 * weight  # the cell is its whole group: nothing is compared with it
         factor = np.where(alone, 1.0, (rest + weight) / np.where(alone, 1.0, rest))
-        leverage = factor * weight * np.einsum("ct,ct->c", self.influence, self.hat)
+        own = np.einsum("ct,ct->c", self.influence, self.hat)
+        controls = np.einsum("cp,cp->c", self.part.cell_x @ self.part.xx_inverse, self.part.cell_x)
+        leverage = factor * weight * (own + controls)
         return np.asarray(factor * _inverse_gap(leverage))
 
 
@@ -113,12 +117,17 @@ def clustered_errors(
         factor = used / (used - 1) if leave_out and used > 1 else 1.0
         every.append(crossing @ solved.inverse * np.sqrt(factor))
     meats = [np.matmul(moves.transpose(0, 2, 1), moves) for moves in every]
-    axis = nested[0] if nested else np.arange(len(sums.weight), dtype=np.int32)
-    effective, largest = _effective(pieces, _spread(pieces), axis)
+    spread = _spread(pieces)
+    axes = nested or (np.arange(len(sums.weight), dtype=np.int32),)
+    counted = [_effective(pieces, spread, axis) for axis in axes]
+    effective = np.min([one for one, _ in counted], axis=0)
+    largest = np.max([share for _, share in counted], axis=0)
+    crossing_effective = _effective_crossing(every[len(nested) :], effective)
     return Errors(
-        cov=_combine(meats, pieces, floor=leave_out),
-        df=np.maximum(effective - 1.0, 1.0),
+        cov=_combine(meats, _counted_twice(pieces, nested), floor=leave_out),
+        df=np.maximum(np.minimum(effective, crossing_effective) - 1.0, 1.0),
         effective=effective,
+        crossing_effective=crossing_effective,
         largest_leverage=largest,
         moves=tuple(every),
         inflation=pieces.inflation,
@@ -178,31 +187,48 @@ def _move_several(pieces: _Pieces, cells: NDArray[np.integer]) -> Floats:
     """
     sums, part, scores, hat = pieces.sums, pieces.part, pieces.scores, pieces.hat
     root = np.sqrt(sums.weight[cells])
-    rows, e = [hat[cells] * root[:, None]], [(scores.e[:, cells] / root).T]
+    columns = np.hstack([hat, part.cell_x])
+    rows, e = [columns[cells] * root[:, None]], [(scores.e[:, cells] / root).T]
     for group in np.unique(pieces.cell_group[cells]):
         inside = cells[pieces.cell_group[cells] == group]
         rest = part.group_weight[group] - sums.weight[inside].sum()
         if rest > 1e-12 * part.group_weight[group]:
-            rows.append((sums.weight[inside] @ hat[inside] / np.sqrt(rest))[None])
+            rows.append((sums.weight[inside] @ columns[inside] / np.sqrt(rest))[None])
             e.append((scores.e[:, inside].sum(axis=1) / np.sqrt(rest))[None])
     within = pieces.cell_scores[:, cells].sum(axis=1)
     within = within - np.einsum("ct,kc->kt", hat[cells], scores.e[:, cells])
-    return _move_block(np.concatenate(rows), np.concatenate(e), within, pieces.solved)
+    return _move_block(pieces, np.concatenate(rows), np.concatenate(e), within)
 
 
-def _move_block(rows: Floats, e: Floats, within: Floats, solved: Solution) -> Floats:
-    """(K, T) move for one cluster: A⁻¹R'(I - RA⁻¹R')⁻¹e, by eigenvalues so that it is finite."""
-    hat_matrix = rows @ solved.inverse @ rows.T
-    values, vectors = np.linalg.eigh(hat_matrix)
-    adjusted = vectors @ (_inverse_gap(values)[:, None] * (vectors.T @ e))
-    return np.asarray((adjusted.T @ rows + within) @ solved.inverse)
+def _move_block(pieces: _Pieces, rows: Floats, e: Floats, within: Floats) -> Floats:
+    """(K, T) move for one cluster, controls and tags re-estimated together.
+
+    B⁻¹R'(I - RB⁻¹R')⁻¹e with the block-diagonal B of partialled tags and controls, by eigenvalues
+    so that it stays finite; or (B - R'R)⁻¹R'e where the cluster has more cells than columns.
+    """
+    solved, n_tags = pieces.solved, pieces.hat.shape[1]
+    inverse = linalg.block_diag(solved.inverse, pieces.part.xx_inverse)
+    if len(rows) <= rows.shape[1]:
+        values, vectors = np.linalg.eigh(rows @ inverse @ rows.T)
+        adjusted = rows.T @ (vectors @ (_inverse_gap(values)[:, None] * (vectors.T @ e)))
+        return np.asarray((adjusted[:n_tags].T + within) @ solved.inverse)
+    root = _root(inverse)
+    values, vectors = np.linalg.eigh(root @ (rows.T @ rows) @ root)
+    shares = vectors.T @ (root @ (rows.T @ e))
+    moved = root @ (vectors @ (_inverse_gap(values)[:, None] * shares))
+    return np.asarray(moved[:n_tags].T + within @ solved.inverse)
 
 
-def _combine(meats: list[Floats], pieces: _Pieces, *, floor: bool) -> Floats:
+def _root(inverse: Floats) -> Floats:
+    """Symmetric square root of a positive semidefinite matrix."""
+    values, vectors = np.linalg.eigh(inverse)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def _combine(meats: list[Floats], both: Floats, *, floor: bool) -> Floats:
     """Two ways: V₁ + V₂ - V₁₂, with `floor` never below the larger of the two on the diagonal."""
     if len(meats) == 1:
         return meats[0]
-    both = np.stack([_pair_cov(pieces, k) for k in range(len(pieces.scores.see))])
     cov = np.sum(meats, axis=0) - both
     if not floor:
         return np.asarray(cov)
@@ -214,6 +240,37 @@ def _combine(meats: list[Floats], pieces: _Pieces, *, floor: bool) -> Floats:
     at = np.arange(cov.shape[1])
     lifted[:, at, at] = np.maximum(diagonal, one_way)
     return np.asarray(lifted)
+
+
+def _counted_twice(pieces: _Pieces, nested: tuple[Codes, ...]) -> Floats:
+    """(K, T, T) what two axes both count: their intersection.
+
+    Two axes that cells straddle have no closed form here: nothing is taken off, which errs on the
+    wide side.
+    """
+    scores, n_tags = pieces.scores, pieces.hat.shape[1]
+    if len(nested) == 2:
+        crossed = np.unique(np.stack(nested), axis=1, return_inverse=True)[1].ravel()
+        moves = _plain_moves(pieces, crossed.astype(np.int32))
+        return np.asarray(np.matmul(moves.transpose(0, 2, 1), moves))
+    if len(scores.crossing) == 1:
+        return np.stack([_pair_cov(pieces, k) for k in range(len(scores.see))])
+    return np.zeros((len(scores.see), n_tags, n_tags))
+
+
+def _effective_crossing(every: list[Floats], nested: Floats) -> Floats:
+    """(K, T) effective clusters of the axes that cells straddle, from the moves themselves.
+
+    Squares of normal moves have a kurtosis of 3, so that G equal clusters would count as G / 3.
+    """
+    fewest = np.full(nested.shape, np.inf)
+    for moves in every:
+        squares = moves**2
+        count = (squares.sum(axis=2) > 0).sum(axis=1)[:, None]
+        total = squares.sum(axis=1)
+        effective = 3 * total**2 / np.maximum((squares**2).sum(axis=1), 1e-300)
+        fewest = np.minimum(fewest, np.minimum(effective, count))
+    return fewest
 
 
 def _pair_cov(pieces: _Pieces, k: int) -> Floats:

@@ -16,14 +16,17 @@ from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Rung
 
 Exposure = Literal["any", "random", "chosen"]  # chosen: by the recommender, not at random
 
+MOST_STANDING = 20.0  # inverse-propensity weights stay within a factor of so much
 SAMPLE_ROWS = 50_000  # rows that spline knots and category levels are chosen from
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Which rows of the log a fit uses."""
+    """Which rows of the log a fit uses, and what they stand for."""
 
     exposure: Exposure = "any"
+    # Random exposure that favoured some items: rows count by how much rarer theirs was than this.
+    usual_propensity: float | None = None
     # Levels that the row must have, (segment position, code) each.
     segment: tuple[tuple[int, int], ...] = ()
 
@@ -35,6 +38,14 @@ class Rows:
         for position, code in self.segment:
             keep &= batch.segments[:, position] == code
         return keep
+
+    def standing(self, batch: EventBatch) -> Floats:
+        """(n,) how much a row counts: inverse to its logged propensity, within bounds."""
+        if self.usual_propensity is None or batch.propensity is None:
+            return np.ones(batch.n_rows)
+        with np.errstate(divide="ignore"):
+            ratio = self.usual_propensity / batch.propensity
+        return np.clip(np.nan_to_num(ratio, nan=1.0), 1 / MOST_STANDING, MOST_STANDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,7 @@ class Survey:
     weight_groups: tuple[tuple[int, ...], ...]  # outcomes that share their weights
     n_rows: int
     n_rows_random: int
+    usual_propensity: float | None  # of random rows; None: all alike, or not logged
     first_ts: float
     last_ts: float
 
@@ -74,6 +86,33 @@ class Design:
         return np.searchsorted(self.cell_keys, keys).astype(np.int32)
 
 
+@dataclass(frozen=True, slots=True)
+class _Propensity:
+    """Range and harmonic mean of logged propensities."""
+
+    low: float = np.inf
+    high: float = 0.0
+    inverse: float = 0.0
+    rows: int = 0
+
+    def seeing(self, values: Floats) -> _Propensity:
+        known = values[np.isfinite(values) & (values > 0)]
+        if not known.size:
+            return self
+        return _Propensity(
+            min(self.low, float(known.min())),
+            max(self.high, float(known.max())),
+            self.inverse + float((1 / known).sum()),
+            self.rows + known.size,
+        )
+
+    def usual(self) -> float | None:
+        """Return the harmonic mean, so that weights average 1; None where all are alike."""
+        if not self.rows or self.high <= self.low * (1 + 1e-6):
+            return None
+        return self.rows / self.inverse
+
+
 def survey(log: EventLog, absorbs: str | None) -> Survey:
     """Look at every row once: counts, cells, weights, and a sample of the covariates."""
     n_items = len(log.items)
@@ -83,6 +122,7 @@ def survey(log: EventLog, absorbs: str | None) -> Survey:
     same = np.ones((len(log.outcomes), len(log.outcomes)), dtype=bool)
     seen = seen_random = 0
     first, last = np.inf, -np.inf
+    propensity = _Propensity()
     for batch in log.batches():
         samples.append(batch.covariates[(-seen) % stride :: stride])
         seen += batch.n_rows
@@ -93,6 +133,8 @@ def survey(log: EventLog, absorbs: str | None) -> Survey:
         if batch.randomized is not None:
             seen_random += int(batch.randomized.sum())
             item_rows_random += np.bincount(batch.item[batch.randomized], minlength=n_items)
+            if batch.propensity is not None:
+                propensity = propensity.seeing(batch.propensity[batch.randomized])
         for a in range(len(log.outcomes)):
             for b in range(a):
                 same[a, b] &= np.array_equal(batch.weights[:, a], batch.weights[:, b])
@@ -106,6 +148,7 @@ def survey(log: EventLog, absorbs: str | None) -> Survey:
         weight_groups=_groups_of_equal(same),
         n_rows=seen,
         n_rows_random=seen_random,
+        usual_propensity=propensity.usual(),
         first_ts=float(first),
         last_ts=float(last),
     )
@@ -117,11 +160,13 @@ def make_design(
     """Put the plan of a regression together."""
     cell_item = (seen.cell_keys % max(len(log.items), 1)).astype(np.int32)
     cell_group = (seen.cell_keys // max(len(log.items), 1)).astype(np.int32)
-    # One group more than there are strata or authors: rows whose group is unknown.
-    n_groups = 1 + {"stratum": log.n_strata, "author": log.n_authors}.get(absorbs or "", 0)
+    n_groups = int(cell_group.max(initial=0)) + 1
     positions = tuple(range(len(log.covariates)))
     design = Design(
-        rows=Rows(exposure=exposure),
+        rows=Rows(
+            exposure=exposure,
+            usual_propensity=seen.usual_propensity if exposure == "random" else None,
+        ),
         basis=make_basis(log.covariates, seen.sample, knots, positions),
         sample=seen.sample,
         cell_item=cell_item,
@@ -175,11 +220,13 @@ def _rung(absorbs: str | None, exposure: Exposure) -> Rung:
 def _keys(log: EventLog, batch: EventBatch, absorbs: str | None) -> np.ndarray:
     """(n,) int64 cell keys."""
     item = batch.item.astype(np.int64)
+    # An item whose author (or row whose stratum) is unknown is a group of its own: pooled, such
+    # items would be compared with one another under a rung that they do not have.
     if absorbs == "stratum" and batch.stratum is not None:
-        group = np.where(batch.stratum < 0, log.n_strata, batch.stratum)
+        group = np.where(batch.stratum < 0, log.n_strata + item, batch.stratum)
     elif absorbs == "author" and log.item_author is not None:
         author = log.item_author[batch.item]
-        group = np.where(author < 0, log.n_authors, author)
+        group = np.where(author < 0, log.n_authors + item, author)
     else:
         return item
     return group.astype(np.int64) * len(log.items) + item

@@ -74,7 +74,8 @@ def fit_joint(
 def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[Codes, ...]]:
     """Axes that cells straddle (by position), and cluster codes of cells for those that nest them.
 
-    Two axes that split the cells alike count once, and an axis of a single cluster not at all.
+    An axis whose clusters lie within another's counts as that other, and an axis of a single
+    cluster not at all.
     """
     crossing: list[int] = []
     nested: list[Codes] = []
@@ -84,17 +85,22 @@ def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[
         if not design.nested_axes[axis]:
             crossing.append(axis)
             continue
-        code = design.cell_clusters[axis]
-        if not any(_same_split(code, other) for other in nested):
-            nested.append(code)
+        nested.append(design.cell_clusters[axis])
+    nested = [
+        code
+        for at, code in enumerate(nested)
+        if not any(_nests(other, code, first=k < at) for k, other in enumerate(nested) if k != at)
+    ]
     if not nested and not crossing:
         nested.append(design.cell_item)
     return tuple(crossing), tuple(nested)
 
 
-def _same_split(a: Codes, b: Codes) -> bool:
-    pairs = int(np.unique(np.stack([a, b]), axis=1).shape[1])
-    return bool(pairs == np.unique(a).size == np.unique(b).size)
+def _nests(coarse: Codes, fine: Codes, *, first: bool) -> bool:
+    """Whether every cluster of `fine` lies in one of `coarse`; of two alike the first counts."""
+    pairs = int(np.unique(np.stack([coarse, fine]), axis=1).shape[1])
+    n_fine, n_coarse = np.unique(fine).size, np.unique(coarse).size
+    return bool(pairs == n_fine and (n_coarse < n_fine or first))
 
 
 def _baseline(sums: CellSums, tags: Floats) -> Floats:

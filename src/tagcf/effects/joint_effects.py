@@ -166,7 +166,7 @@ def _told(
     )
     if design.rows.exposure != "random" or using.rows != "auto":
         return plain
-    chosen = replace(design, rows=replace(design.rows, exposure="chosen"))
+    chosen = replace(design, rows=replace(design.rows, exposure="chosen", usual_propensity=None))
     other = fit_joint(task.log, task.carried, chosen, outcomes, using, columns)
     enough = np.minimum(base.items, other.items) >= task.question.min_items
     fused = fuse((base.solved, base.errors), (other.solved, other.errors), enough)

@@ -1,4 +1,4 @@
-"""Second pass: residuals, summed by cell, by (user, cell) pair and by cluster."""
+"""Second pass: residuals, summed by cell, by (cluster, cell) pair and by cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScoreSums:
     e: Floats  # (K, C) Σ w e
     ex: Floats  # (K, C, P) Σ w e (x - group mean)
     see: Floats  # (K,) Σ w e²
-    pair_ee: Floats  # (K, C) Σ over (user, cell) pairs of (Σ w e)²
+    pair_ee: Floats  # (K, C) Σ over (cluster, cell) pairs of (Σ w e)²
     pair_ex: Floats  # (K, C, P) … times Σ w e (x - cell mean)
     pair_xx: Floats  # (K, P, P)
     crossing: tuple[Floats, ...]  # per axis that cells straddle: (K, G, T) scores by cluster
@@ -66,19 +66,23 @@ def sum_scores(
             total.see[k] += we @ e[:, k]
             total.e[k] += total_by(block.cell, we, n_cells)
             total.ex[k] += sum_matrix(block.cell, we, n_cells) @ x
-            _add_pairs(total, k, block, we, x - part.cell_x[block.cell])
+            if len(axes) == 1:
+                across = block.clusters[:, axes[0]]
+                _add_pairs(total, k, block.cell, across, we, x - part.cell_x[block.cell])
             for at, axis in enumerate(axes):
                 code = block.clusters[:, axis] % clusters[at]
                 total.crossing[at][k] += _cluster_scores(code, clusters[at], block, we, x, part)
     return total
 
 
-def _add_pairs(total: ScoreSums, k: int, block: Block, we: Floats, x: Floats) -> None:
-    """Add squares over (user, cell) pairs; pairs that return in a later batch count anew."""
+def _add_pairs(
+    total: ScoreSums, k: int, cells: Codes, across: Codes, we: Floats, x: Floats
+) -> None:
+    """Add squares over (cluster, cell) pairs; pairs that return in a later batch count anew."""
     n_cells = total.e.shape[1]
-    keys = block.user.astype(np.int64) * n_cells + block.cell
+    keys = across.astype(np.int64) * n_cells + cells
     _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
-    cell = block.cell[first]
+    cell = cells[first]
     pair_e = total_by(pair, we, first.size)
     pair_x = sum_matrix(pair, we, first.size) @ x
     total.pair_ee[k] += total_by(cell, pair_e**2, n_cells)
