@@ -73,7 +73,7 @@ class DesignSettings(_Section):
     covariates: list[str] = Field([], description="columns of impressions.*, items.* or users.*")
     exact: list[str] = Field([], description="covariates matched exactly (in bins) by matching")
     cluster: list[str] = Field(
-        [], description="errors are clustered on these; default user and item"
+        [], description="errors are clustered on these; default user and author (item if none)"
     )
     segments: list[str] = Field([], description="columns that split the audience")
     instruments: dict[str, list[str]] = Field(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
@@ -10,7 +11,7 @@ from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.methods import Joint, Matching, Naive, TwoStage, Using
 from tagcf.effects.task import Question
 from tagcf.errors import EstimationError, UnknownNameError
-from tagcf.types import Effect, EventLog, TagMatrix
+from tagcf.types import Effect, EventLog, IdMap, TagMatrix
 
 N_ITEMS, N_ROWS = 300, 9_000
 METHODS: list[Using] = [Joint(), Matching(), Naive()]
@@ -133,11 +134,6 @@ def test_an_outcome_that_is_never_measured() -> None:
     assert {effect.verdict for effect in found.values()} == {"cannot tell"}
 
 
-def test_a_constant_outcome_is_no_effect() -> None:
-    log, tags = world(outcomes={"click": np.ones(N_ROWS)})
-    assert not {effect.verdict for effect in by_tag(log, tags).values()} & {"raises", "lowers"}
-
-
 @pytest.mark.parametrize("using", METHODS, ids=lambda using: using.name)
 def test_one_user(using: Using) -> None:
     log, tags = world(user=np.zeros(N_ROWS, dtype=int))
@@ -246,3 +242,101 @@ def test_order_of_tags_and_rows_does_not_matter() -> None:
     for tag, effect in by_tag(log, tags).items():
         assert again[tag].estimate == pytest.approx(effect.estimate, abs=1e-6)
         assert again[tag].se == pytest.approx(effect.se, rel=1e-3)
+
+
+def test_a_constant_outcome_is_told_by_no_method() -> None:
+    log, tags = world(outcomes={"click": np.full(N_ROWS, 0.1)}, kinds={"click": "rate"})
+    for using in (Joint(), Matching()):
+        for effect in by_tag(log, tags, using).values():
+            assert effect.verdict == "cannot tell"
+            assert effect.reason is not None
+            assert effect.reason.key == "reason.no_outcome_variation"
+    assert {one.verdict for one in by_tag(log, tags, Naive()).values()} <= {
+        *("cannot tell", "no clear effect"),
+    }
+
+
+def test_tags_are_matched_to_items_by_id() -> None:
+    log, tags = world()
+    backwards = np.arange(N_ITEMS)[::-1]
+    turned = TagMatrix(
+        items=IdMap(tags.items.ids.take(pa.array(backwards))),
+        tags=tags.tags,
+        strength=tags.strength[backwards],
+        confidence=tags.confidence[backwards],
+        source=tags.source[backwards],
+        sources=tags.sources,
+    )
+    assert by_tag(log, turned)["a"].estimate == by_tag(log, tags)["a"].estimate
+
+
+def test_items_of_unknown_author_are_not_compared_with_one_another() -> None:
+    random = np.random.default_rng(2)
+    author = np.arange(N_ITEMS) // 6
+    quality = random.normal(size=author.max() + 1)
+    carried = (random.random(N_ITEMS) < 0.3 + 0.4 * (quality[author] > 0)).astype(float)
+    item = random.integers(0, N_ITEMS, N_ROWS)
+    unknown = {str(one): (None if one % 2 else f"a{author[one]}") for one in range(N_ITEMS)}
+    log = log_from_arrays(
+        item=item,
+        user=random.integers(0, 200, N_ROWS),
+        outcomes={"watch": 2 * quality[author[item]] + random.normal(size=N_ROWS)},
+        kinds={"watch": "real"},
+        author=unknown,
+    )
+    order = [int(log.items[at]) for at in range(len(log.items))]
+    tags = tags_from_arrays(log.items, carried[order][:, None], ["a"])
+    found = by_tag(log, tags)["a"]
+    assert found.rung == "within-author"
+    assert found.ci_low < 0 < found.ci_high
+
+
+def test_uneven_exploration_is_weighted_by_its_propensity() -> None:
+    random = np.random.default_rng(4)
+    carried = np.zeros(N_ITEMS)
+    carried[: N_ITEMS // 2] = 1.0
+    user = random.integers(0, 300, 20_000)
+    keen = user < 150
+    likes = np.where(keen, 3.0, 1.0)  # keen users are shown tagged items three times as often
+    tagged = random.random(user.size) < likes / (likes + 1)
+    item = np.where(
+        tagged,
+        random.integers(0, N_ITEMS // 2, user.size),
+        random.integers(N_ITEMS // 2, N_ITEMS, user.size),
+    )
+    chance = np.where(tagged, likes, 1.0) / (likes + 1) / (N_ITEMS // 2)
+    given = {
+        "item": item,
+        "user": user,
+        "outcomes": {"watch": 1.0 * keen + random.normal(size=user.size)},
+        "kinds": {"watch": "real"},
+        "randomized": np.ones(user.size, dtype=bool),
+    }
+    estimates = {}
+    for name, propensity in (("logged", chance), ("ignored", None)):
+        log = log_from_arrays(**given, propensity=propensity)
+        order = [int(log.items[at]) for at in range(len(log.items))]
+        tags = tags_from_arrays(log.items, carried[order][:, None], ["a"])
+        estimates[name] = by_tag(log, tags)["a"]
+    assert estimates["ignored"].verdict == "raises"
+    assert estimates["logged"].ci_low < 0 < estimates["logged"].ci_high
+
+
+@pytest.mark.parametrize("using", [Joint(), Matching()], ids=lambda using: using.name)
+def test_a_tag_outside_the_held_list_has_a_model_of_its_own(using: Using) -> None:
+    log, tags = world()
+    found = by_tag(log, tags, using, hold=("b",))
+    assert found["a"].verdict == "raises"
+    twins, same = world(identical)
+    refused = by_tag(twins, same, using, hold=("c",))["b"]
+    assert refused.verdict == "cannot tell"
+    assert refused.reason is not None
+    assert refused.reason.key == "reason.aliased"
+
+
+def test_three_users_are_too_few() -> None:
+    log, tags = world(user=np.arange(N_ROWS) % 3)
+    found = by_tag(log, tags)["a"]
+    assert found.verdict == "cannot tell"
+    assert found.reason is not None
+    assert found.reason.key == "reason.few_users"

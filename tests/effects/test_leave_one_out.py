@@ -18,6 +18,7 @@ def data(seed: int) -> dict[str, np.ndarray]:
     y = carried[item] @ [0.5, 0.0, -0.4] + random.normal(size=N_ITEMS)[item]
     return {
         "item": item,
+        "control": random.integers(0, 4, N_ITEMS).astype(float),
         "carried": carried,
         "author": np.arange(N_ITEMS) // 4,
         "weight": random.integers(1, 5, item.size).astype(float),
@@ -25,13 +26,21 @@ def data(seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def fit(data: dict[str, np.ndarray], *, author: bool, cluster: str, errors: str = "CR3") -> Fit:
+def fit(
+    data: dict[str, np.ndarray],
+    *,
+    author: bool,
+    cluster: str,
+    errors: str = "CR3",
+    control: bool = False,
+) -> Fit:
     code = data["item"] if cluster == "item" else data["author"][data["item"]]
     log = log_from_arrays(
         item=data["item"],
         outcomes={"y": data["y"]},
         kinds={"y": "real"},
         weight=data["weight"],
+        covariates={"kind": data["control"][data["item"]].astype(str)} if control else None,
         author=data["author"][data["item"]] if author else None,
         clusters={cluster: code},
     )
@@ -41,10 +50,14 @@ def fit(data: dict[str, np.ndarray], *, author: bool, cluster: str, errors: str 
     return fit_joint(log, data["carried"][order], design, (0,), Joint(errors=errors))
 
 
-def refit(data: dict[str, np.ndarray], keep: np.ndarray, author: bool) -> np.ndarray:
+def refit(
+    data: dict[str, np.ndarray], keep: np.ndarray, author: bool, control: bool = False
+) -> np.ndarray:
     """Weighted least squares with dummies, the slow way."""
     item = data["item"][keep]
     columns = [data["carried"][item]]
+    if control:
+        columns.append((data["control"][item][:, None] == np.arange(1, 4)).astype(float))
     if author:
         own = data["author"][item]
         columns.append((own[:, None] == np.unique(own)).astype(float))
@@ -54,16 +67,19 @@ def refit(data: dict[str, np.ndarray], keep: np.ndarray, author: bool) -> np.nda
     return np.linalg.lstsq(x * root[:, None], data["y"][keep] * root)[0][:N_TAGS]
 
 
+@pytest.mark.parametrize("control", [False, True])
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
     ("author", "cluster"), [(False, "item"), (True, "item"), (False, "author"), (True, "author")]
 )
-def test_moves_match_refits(seed: int, author: bool, cluster: str) -> None:
+def test_moves_match_refits(seed: int, author: bool, cluster: str, control: bool) -> None:
     world = data(seed)
-    ours = fit(world, author=author, cluster=cluster)
+    ours = fit(world, author=author, cluster=cluster, control=control)
     code = world["item"] if cluster == "item" else world["author"][world["item"]]
-    everything = refit(world, np.ones(code.size, dtype=bool), author)
-    moves = np.array([everything - refit(world, code != one, author) for one in np.unique(code)])
+    everything = refit(world, np.ones(code.size, dtype=bool), author, control)
+    moves = np.array(
+        [everything - refit(world, code != one, author, control) for one in np.unique(code)]
+    )
     count = len(moves)
     expected = (count - 1) / count * moves.T @ moves
     np.testing.assert_allclose(ours.errors.cov[0], expected, rtol=1e-6, atol=1e-10)

@@ -58,6 +58,7 @@ def our_fit(frame: pd.DataFrame, carried: np.ndarray, *, author: bool, weight: b
         covariates={"age": frame["age"].to_numpy(), "length": frame["length"].to_numpy()},
         weight=frame["weight"].to_numpy() if weight else None,
         author=frame["author"].to_numpy() if author else None,
+        clusters={"user": frame["user"].to_numpy(), "item": frame["item"].to_numpy()},
     )
     order = [int(log.items[at]) for at in range(n_items)]
     using = Joint(knots=0, errors="CR1", author_effects=author)

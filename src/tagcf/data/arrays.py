@@ -73,7 +73,7 @@ def log_from_arrays(
         Name to (n,) values: numbers become "number", everything else "category".
     segments, clusters
         Name to (n,) labels. Errors are clustered on `stratum` if given, else on user and
-        item, unless `clusters` says otherwise.
+        author (item if there is none), unless `clusters` says otherwise.
     author
         Item id to author, or (I,) authors in the order of the item map, or (n,) per row.
     instruments
@@ -98,9 +98,16 @@ def log_from_arrays(
     moved = {
         name: number_labels(column_of(name, c[0], n)) for name, c in (instruments or {}).items()
     }
-    axes = _cluster_axes(clusters, n, strata, users_of_rows, items_of_rows)
-    axis_sizes = {"user_id": len(user_map), "item_id": len(item_map)}
     item_author = None if author is None else _authors(author, item_map, items_of_rows)
+    maker = ("item_id", items_of_rows)
+    if item_author is not None:
+        maker = ("author", _alone_where_unknown(item_author)[items_of_rows])
+    axes = _cluster_axes(clusters, n, strata, users_of_rows, maker)
+    axis_sizes = {
+        "user_id": len(user_map),
+        "item_id": len(item_map),
+        "author": int(maker[1].max(initial=-1)) + 1,
+    }
     whole = EventBatch(
         user=users_of_rows,
         item=items_of_rows,
@@ -166,7 +173,11 @@ def tags_from_arrays(
 
 
 def _cluster_axes(
-    clusters: Mapping[str, ArrayLike] | None, n: int, strata: Coded | None, user: Codes, item: Codes
+    clusters: Mapping[str, ArrayLike] | None,
+    n: int,
+    strata: Coded | None,
+    user: Codes,
+    maker: tuple[str, Codes],
 ) -> dict[str, Coded]:
     """List the columns that errors are clustered on; ids stand without their level names."""
     if clusters is not None:
@@ -174,7 +185,13 @@ def _cluster_axes(
     if strata is not None:
         return {"stratum": strata}
     known_user = bool(np.any(user >= 0))
-    return ({"user_id": Coded(user, ())} if known_user else {}) | {"item_id": Coded(item, ())}
+    return ({"user_id": Coded(user, ())} if known_user else {}) | {maker[0]: Coded(maker[1], ())}
+
+
+def _alone_where_unknown(author: Codes) -> Codes:
+    """(I,) cluster of each item: its author, or itself where that is unknown."""
+    alone = int(author.max(initial=-1)) + 1 + np.arange(author.size, dtype=np.int32)
+    return np.where(author < 0, alone, author).astype(np.int32)
 
 
 def _floats(name: str, values: ArrayLike, n: int) -> Floats:

@@ -110,7 +110,7 @@ def make_plan(settings: Settings, tables: Tables) -> Plan:
         tables.items.require(item, "data.item")
     if tables.users and user:
         tables.users.require(user, "data.user")
-    axes = design.cluster or _default_axes(user, item, stratum)
+    axes = design.cluster or _default_axes(user, author or item, stratum)
     known = _known_axes(user, item, author, stratum)
     return Plan(
         user=user,
@@ -206,10 +206,11 @@ def _covariate(name: str, tables: Tables, time: str | None) -> Part:
     return _find(name, tables, "design.covariates")
 
 
-def _default_axes(user: str | None, item: str, stratum: Part | None) -> list[str]:
+def _default_axes(user: str | None, maker: str, stratum: Part | None) -> list[str]:
+    """List the stratum alone, else user and author (item where no author is set)."""
     if stratum is not None:
         return [stratum.name]
-    return [user, item] if user else [item]
+    return [user, maker] if user else [maker]
 
 
 def _known_axes(

@@ -1,37 +1,66 @@
 """Return after a period: what one more random impression with a tag does.
 
 An impression cannot cause a return by itself; a user's period can. The treatment of a period is
-its dose: how many of its *random* impressions carried the tag, minus how many were to be expected
-(Borusyak and Hull 2023). Total exposure is chosen by the user and the recommender and is never
-used. Tags are centred within authors, so that quality that an author's items share cancels.
+its dose: how many of its *random* impressions carried the tag, minus how many were to be expected.
+Total exposure is chosen by the user and the recommender and is never used. Tags are centred within
+authors, so that quality that an author's items share cancels; an item of unknown author has
+nobody to be compared with and drops out.
+
+Random need not mean uniform. Each impression weighted by 1 / its logged probability gives a sum
+whose expectation is the same for every policy: so much per impression. This recentred sum is the
+instrument for the dose (Borusyak and Hull 2023); under uniform exposure it is the dose. What is
+to be expected of an impression moves with the catalogue, so every period has its own intercept and
+its own slopes on the number of random impressions. Policies that can never show part of what the
+others show are not covered.
+
 Errors are two-way: by user, and by item through the items that a period contained (Borusyak, Hull
 and Jaravel 2022).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
 
-from tagcf.effects.basis import Basis, expand, make_basis
-from tagcf.effects.design import Survey
+from tagcf.effects.periods import Periods, gather_periods
 from tagcf.effects.solve import tell_apart
-from tagcf.types import EventLog, Floats, Mask, Outcome
+from tagcf.types import EventLog, Floats, Mask
 
-DAY = 86_400.0
+__all__ = ["DoseFit", "Doses", "Periods", "fit_dose", "gather_periods", "make_doses"]
+
+BLOCK_CELLS = 4_000_000  # numbers per dense block of rows × tags
+LEAST_SPREAD = 1e-9  # share of a column that must be left after others are taken out
 
 
 @dataclass(frozen=True, slots=True)
-class Periods:
-    """User-periods with full follow-up. N periods, I items, P controls."""
+class Swept:
+    """Counts times centred tags, less what the controls explain, never written out whole."""
 
-    returned: Floats  # (N,) 0/1
-    user: np.ndarray  # (N,)
-    counts: sparse.csr_array  # (N, I) random impressions of each item
-    controls: Floats  # (N, P) intercept first
-    dropped: int  # periods without full follow-up
+    counts: sparse.csr_array  # (N, I)
+    centred: Floats  # (I, T)
+    by_period: Floats  # (3G, T) coefficients on the periods' basis
+    by_control: Floats  # (P, T) coefficients on the controls' basis
+
+
+@dataclass(frozen=True, slots=True)
+class Doses:
+    """Doses of all tags and what every fit on them shares. N periods, I items, T tags."""
+
+    periods: Periods
+    basis: sparse.csr_array  # (N, 3G) orthonormal: 1, n, n² of random impressions per period
+    controls: Floats  # (N, P) orthonormal, orthogonal to `basis`
+    dose: Swept
+    instrument: Swept  # the same object as `dose` under uniform exposure
+    y: Floats  # (N,) outcome less what the controls explain
+    cross: Floats  # (T, T) instruments × doses
+    gram: Floats  # (T, T) instruments × instruments
+    cross_y: Floats  # (T,) instruments × outcome
+    total: Floats  # (T,) sum of squares of each tag over random impressions
+    items: Floats  # (T,) items that carry the tag, among those shown at random
+    shown: Floats  # (I,) weight of each item's random impressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,162 +71,199 @@ class DoseFit:
     cov: Floats  # (T, T)
     df: Floats  # (T,)
     effective: Floats  # (T,) effective items
+    effective_users: Floats  # (T,)
     kept: Mask  # (T,)
     aliases: tuple[tuple[int, int], ...]
     unique_share: Floats  # (T,)
-    items: Floats  # (T,) items that carry the tag, among those shown at random
-    baseline: float
-    n_periods: int
 
 
-def gather_periods(
-    log: EventLog, outcome: Outcome, seen: Survey, *, randomized_only: bool = True
-) -> Periods:
-    """Cut the log into user-periods, see who came back, and count what they were shown.
-
-    One pass; memory holds a bit per user and period, and the counted impressions.
-    """
-    start = np.floor(seen.first_ts / DAY) * DAY
-    end = start + np.ceil((seen.last_ts - start + 1e-6) / DAY) * DAY
-    length, follow = outcome.period_days * DAY, outcome.days * DAY
-    n_periods = max(int(np.floor((end - follow - start) / length + 1e-9)), 0)
-    n_all = int(np.ceil((end - start) / length))
-    n_users = len(log.users)
-    present = np.zeros((n_users, n_all), dtype=bool)
-    returned = np.zeros((n_users, n_all), dtype=bool)
-    users_only = tuple(
-        at for at, covariate in enumerate(log.covariates) if covariate.source == "users"
-    )
-    basis: Basis = make_basis(log.covariates, seen.sample, 3, users_only)
-    columns = np.zeros((n_users, len(basis.names)))
-    units, items = [], []
-    for batch in log.batches():
-        period = ((batch.ts - start) // length).astype(np.int64)
-        present[batch.user, period] = True
-        for back in range(1, int(np.ceil(follow / length)) + 1):
-            before = period - back
-            ends = start + (before + 1) * length
-            counts = (before >= 0) & (batch.ts < ends + follow)
-            returned[batch.user[counts], before[counts]] = True
-        columns[batch.user] = expand(basis, batch.covariates)
-        counted = period < n_periods
-        if randomized_only and batch.randomized is not None:
-            counted &= batch.randomized
-        units.append(batch.user[counted].astype(np.int64) * n_all + period[counted])
-        items.append(batch.item[counted])
-    used = np.flatnonzero(present[:, :n_periods].ravel())
-    user, period = used // max(n_periods, 1), used % max(n_periods, 1)
-    counts = _count(units, items, user * n_all + period, len(log.items))
-    n_random = np.asarray(counts.sum(axis=1)).ravel()
-    controls = np.column_stack(
-        [
-            np.ones(used.size),
-            *(period == at for at in range(1, n_periods)),
-            n_random,
-            n_random**2,
-            columns[user],
-        ]
-    )
-    return Periods(
-        returned=returned[user, period].astype(float),
-        user=user,
-        counts=counts,
-        controls=controls,
-        dropped=int(present[:, n_periods:].sum()),
-    )
-
-
-def _count(
-    units: list[np.ndarray], items: list[np.ndarray], keys: np.ndarray, n_items: int
-) -> sparse.csr_array:
-    """(N, I) how often each unit was shown each item."""
-    unit = np.concatenate([np.empty(0, dtype=np.int64), *units])
-    item = np.concatenate([np.empty(0, dtype=np.int32), *items])
-    row = np.searchsorted(keys, unit)
-    ones = np.ones(unit.size)
-    return sparse.csr_array((ones, (row, item)), shape=(keys.size, n_items))
-
-
-def fit_dose(log: EventLog, carried: Floats, periods: Periods, columns: Mask | None) -> DoseFit:
-    """Regress return on recentred doses of all tags jointly.
+def make_doses(log: EventLog, carried: Floats, periods: Periods) -> Doses:
+    """Centre tags, take the controls out, and sum what fits of any set of tags need.
 
     Parameters
     ----------
     carried
         (I, T) 0/1.
-    columns
-        (T,) tags in the model; ``None``: all.
     """
-    shown = np.asarray(periods.counts.sum(axis=0), dtype=np.float64).ravel()
+    n_shown = np.asarray(periods.counts.sum(axis=0), dtype=np.float64).ravel()
+    shown = np.asarray(periods.weighted.sum(axis=0), dtype=np.float64).ravel()
     centred = _centre(log, carried, shown)
-    dose = np.asarray(periods.counts @ centred)
-    basis, _ = np.linalg.qr(periods.controls) if periods.controls.size else (dose[:, :0], None)
-    dose = dose - basis @ (basis.T @ dose)
+    basis = _period_basis(periods)
+    controls = _control_basis(basis, periods.controls)
+    dose = _sweep(periods.counts, centred, basis, controls)
+    uniform = periods.weighted is periods.counts
+    instrument = dose if uniform else _sweep(periods.weighted, centred, basis, controls)
     y = periods.returned - basis @ (basis.T @ periods.returned)
-    gram = dose.T @ dose
-    total = shown @ (carried - shown @ carried / max(shown.sum(), 1.0)) ** 2
-    wanted = np.ones(len(gram), dtype=bool) if columns is None else columns
-    kept, aliases = tell_apart(gram, total, wanted)
+    y = y - controls @ (controls.T @ y)
+    n_tags = carried.shape[1]
+    cross, gram, cross_y = np.zeros((n_tags, n_tags)), np.zeros((n_tags, n_tags)), np.zeros(n_tags)
+    for rows in _blocks(y.size, n_tags):
+        z = _rows_of(instrument, basis, controls, rows)
+        d = z if uniform else _rows_of(dose, basis, controls, rows)
+        gram += z.T @ z
+        cross += z.T @ d
+        cross_y += z.T @ y[rows]
+    return Doses(
+        periods=periods,
+        basis=basis,
+        controls=controls,
+        dose=dose,
+        instrument=instrument,
+        y=y,
+        cross=cross,
+        gram=gram,
+        cross_y=cross_y,
+        total=n_shown @ (carried - n_shown @ carried / max(n_shown.sum(), 1.0)) ** 2,
+        items=carried[n_shown > 0].sum(axis=0),
+        shown=shown,
+    )
+
+
+def fit_dose(doses: Doses, columns: Mask, told: Mask | None = None) -> DoseFit:
+    """Regress return on the doses of some tags jointly, by their instruments.
+
+    Parameters
+    ----------
+    columns
+        (T,) tags in the model.
+    told
+        (T,) tags whose effective items and users are wanted; ``None``: all in the model.
+    """
+    kept, aliases = tell_apart(doses.gram, doses.total, columns)
     at = np.flatnonzero(kept)
-    inverse = np.zeros_like(gram)
+    inverse = np.zeros_like(doses.cross)
     if at.size:
-        inverse[np.ix_(at, at)] = linalg.inv(gram[np.ix_(at, at)])
-    coef = inverse @ (dose.T @ y)
-    e = y - dose @ coef
-    unique = np.zeros(len(gram))
-    unique[at] = 1.0 / (np.diag(inverse)[at] * np.maximum(total[at], 1e-300))
-    effective = _effective_items(centred @ inverse, shown)
+        inverse[np.ix_(at, at)] = linalg.inv(doses.cross[np.ix_(at, at)])
+    coef = inverse @ doses.cross_y
+    # 1 / variance that the coefficient would have with errors of variance 1.
+    spread = np.diag(inverse @ doses.gram @ inverse.T)
+    unique = np.zeros(coef.size)
+    unique[at] = 1.0 / (spread[at] * np.maximum(doses.total[at], 1e-300))
+    counted = kept if told is None else kept & told
+    influence = np.where(counted[:, None], inverse, 0.0)
+    items = _effective((doses.instrument.centred @ influence.T) ** 2 * doses.shown[:, None])
+    users = _effective(_user_moves(doses, influence))
     return DoseFit(
         coef=coef,
-        cov=_covariance(periods, centred, dose, e, inverse),
-        df=np.maximum(effective - 1.0, 1.0),
-        effective=effective,
+        cov=_covariance(doses, coef, inverse, at.size),
+        df=np.maximum(np.minimum(items, users) - 1.0, 1.0),
+        effective=items,
+        effective_users=users,
         kept=kept,
         aliases=aliases,
         unique_share=unique,
-        items=carried[shown > 0].sum(axis=0),
-        baseline=float(periods.returned.mean()) if periods.returned.size else float("nan"),
-        n_periods=periods.returned.size,
     )
 
 
 def _centre(log: EventLog, carried: Floats, shown: Floats) -> Floats:
     """(I, T) tags minus their expected value under random exposure, within authors if known."""
-    if log.item_author is None:
+    if log.item_author is None or not log.n_authors:
         group = np.zeros(len(carried), dtype=np.int64)
     else:
-        group = np.where(log.item_author < 0, log.n_authors, log.item_author)
-    weight = np.bincount(group, weights=shown, minlength=group.max() + 1)
-    mean = np.zeros((weight.size, carried.shape[1]))
-    np.add.at(mean, group, carried * shown[:, None])
-    mean /= np.where(weight > 0, weight, 1.0)[:, None]
-    return np.asarray(carried - mean[group])
+        alone = log.n_authors + np.arange(len(carried))
+        group = np.where(log.item_author < 0, alone, log.item_author)
+    _, group = np.unique(group, return_inverse=True)
+    member = sparse.csr_array((shown, (group, np.arange(group.size))))
+    weight = np.asarray(member.sum(axis=1)).ravel()
+    mean = (member @ carried) / np.where(weight > 0, weight, 1.0)[:, None]
+    return np.where(shown[:, None] > 0, carried - mean[group], 0.0)
 
 
-def _covariance(
-    periods: Periods, centred: Floats, dose: Floats, e: Floats, inverse: Floats
-) -> Floats:
-    """(T, T) two-way covariance: users, items, less what both count."""
-    n_users = int(periods.user.max()) + 1 if periods.user.size else 0
-    by_user = sparse.csr_array(
-        (np.ones(e.size), (periods.user, np.arange(e.size))), shape=(n_users, e.size)
+def _period_basis(periods: Periods) -> sparse.csr_array:
+    """(N, 3G) orthonormal columns that span 1, n and n² of random impressions in each period."""
+    period, size = periods.period, periods.period.size
+    n_groups = int(period.max(initial=-1)) + 1
+    n = np.asarray(periods.counts.sum(axis=1), dtype=np.float64).ravel()
+    n = n / max(float(n.max(initial=0.0)), 1.0)
+    columns: list[Floats] = []
+    for raw in (np.ones(size), n, n**2):
+        column = raw
+        for before in [*columns, *columns]:  # twice is enough (Giraud et al. 2005)
+            slope = np.bincount(period, weights=before * column, minlength=n_groups)
+            column = column - before * slope[period]
+        left = np.bincount(period, weights=column**2, minlength=n_groups)
+        whole = np.bincount(period, weights=raw**2, minlength=n_groups)
+        use = left > LEAST_SPREAD * whole
+        columns.append(column * (use / np.sqrt(np.where(use, left, 1.0)))[period])
+    at = period[:, None] * 3 + np.arange(3)
+    return sparse.csr_array(
+        (np.column_stack(columns).ravel(), at.ravel(), 3 * np.arange(size + 1)),
+        shape=(size, 3 * n_groups),
     )
-    user_scores = by_user @ (dose * e[:, None])
-    weighted = sparse.csr_array(periods.counts.multiply(e[:, None]))
-    item_sums = np.asarray(weighted.sum(axis=0)).ravel()
-    pairs = sparse.csr_array(by_user @ weighted)
-    pair_squares: Floats = np.asarray(pairs.multiply(pairs).sum(axis=0)).ravel()
+
+
+def _control_basis(basis: sparse.csr_array, controls: Floats) -> Floats:
+    """(N, P) orthonormal columns that span the controls outside `basis`."""
+    size = np.sqrt((controls**2).sum(axis=0))
+    scaled = controls[:, size > 0] / size[size > 0]
+    if not scaled.size:
+        return scaled
+    for _ in range(2):
+        scaled = scaled - basis @ (basis.T @ scaled)
+    columns, upper, _ = linalg.qr(scaled, mode="economic", pivoting=True)
+    return np.asarray(columns[:, np.abs(np.diag(upper)) > np.sqrt(LEAST_SPREAD)])
+
+
+def _sweep(
+    counts: sparse.csr_array, centred: Floats, basis: sparse.csr_array, controls: Floats
+) -> Swept:
+    by_period = np.asarray((basis.T @ counts) @ centred)
+    return Swept(counts, centred, by_period, np.asarray((counts.T @ controls).T @ centred))
+
+
+def _rows_of(swept: Swept, basis: sparse.csr_array, controls: Floats, rows: slice) -> Floats:
+    """(n, T) some rows, written out."""
+    out = swept.counts[rows] @ swept.centred - basis[rows] @ swept.by_period
+    return np.asarray(out - controls[rows] @ swept.by_control)
+
+
+def _blocks(n_rows: int, n_tags: int) -> Iterator[slice]:
+    step = max(1, BLOCK_CELLS // max(n_tags, 1))
+    for start in range(0, n_rows, step):
+        yield slice(start, start + step)
+
+
+def _covariance(doses: Doses, coef: Floats, inverse: Floats, n_kept: int) -> Floats:
+    """(T, T) two-way covariance: users, items, less what both count."""
+    periods, swept = doses.periods, doses.instrument
+    own = doses.dose
+    fitted = own.counts @ (own.centred @ coef) - doses.basis @ (own.by_period @ coef)
+    e = doses.y - fitted + doses.controls @ (own.by_control @ coef)
+    residuals = _by_user(periods, e)
+    pairs = sparse.csr_array(residuals @ swept.counts)
+    scores = pairs @ swept.centred - (residuals @ doses.basis) @ swept.by_period
+    scores = scores - (residuals @ doses.controls) @ swept.by_control
+    item_sums = np.asarray(pairs.sum(axis=0)).ravel()
+    pair_squares = np.asarray(pairs.multiply(pairs).sum(axis=0)).ravel()
     users = int(np.unique(periods.user).size)
-    free = max(users - len(inverse) - periods.controls.shape[1], 1)
-    by_users = inverse @ (user_scores.T @ user_scores) @ inverse * (users / free)
-    excess = (centred * (item_sums**2 - pair_squares)[:, None]).T @ centred
-    both = by_users + inverse @ excess @ inverse
+    free = max(users - n_kept - doses.controls.shape[1] - 1, 1)
+    free_rows = max(e.size - doses.basis.shape[1], 1)
+    small = users / free * e.size / free_rows
+    by_users = inverse @ (scores.T @ scores) @ inverse.T * small
+    excess = (swept.centred * (item_sums**2 - pair_squares)[:, None]).T @ swept.centred
+    both = by_users + inverse @ excess @ inverse.T
     # Never below the users' own error: the items' share can come out negative by chance.
     short = np.maximum(np.diag(by_users) - np.diag(both), 0.0)
     return np.asarray(both + np.diag(short))
 
 
-def _effective_items(influence: Floats, shown: Floats) -> Floats:
-    """(T,) items by their weight in each coefficient, (Σγ)²/Σγ²."""
-    gamma = influence**2 * shown[:, None]
+def _by_user(periods: Periods, values: Floats, rows: slice = slice(None)) -> sparse.csr_array:
+    """(U, n) sums over the periods of each user, each times a value."""
+    user = periods.user[rows]
+    shape = (int(periods.user.max(initial=-1)) + 1, user.size)
+    return sparse.csr_array((values, (user, np.arange(user.size))), shape=shape)
+
+
+def _user_moves(doses: Doses, influence: Floats) -> Floats:
+    """(U, T) sum of squares of what each user's periods weigh in each coefficient."""
+    told = np.flatnonzero(influence.any(axis=1))
+    moves = np.zeros((int(doses.periods.user.max(initial=-1)) + 1, len(influence)))
+    for rows in _blocks(doses.y.size, len(influence)):
+        z = _rows_of(doses.instrument, doses.basis, doses.controls, rows) @ influence[told].T
+        moves[:, told] += _by_user(doses.periods, np.ones(len(z)), rows) @ z**2
+    return moves
+
+
+def _effective(gamma: Floats) -> Floats:
+    """(T,) how many of them carry each coefficient, (Σγ)²/Σγ²."""
     return np.asarray(gamma.sum(axis=0) ** 2 / np.maximum((gamma**2).sum(axis=0), 1e-300))

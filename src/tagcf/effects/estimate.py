@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 
 from tagcf.effects.design import make_design, survey
 from tagcf.effects.dose import gather_periods
@@ -64,7 +65,7 @@ def estimate_effects(
     using, question = using or Joint(), question or Question()
     check_names(log, question.outcomes, [name for split in question.by for name in split])
     _check(log, tags)
-    tags, left_out = split_by_reach(tags, question)
+    tags, left_out = split_by_reach(on_items_of(log, tags), question)
     if not tags.tags:
         return _only_refused(log, left_out, using, question)
     task = Task(log, tags, tags.carried(question.threshold).toarray().astype(float), question)
@@ -81,6 +82,32 @@ def _by_method(task: Task, using: Using) -> TagEffects:
     if isinstance(using, TwoStage):
         return _two_stage(task, using)
     return _naive(task)
+
+
+def on_items_of(log: EventLog, tags: TagMatrix) -> TagMatrix:
+    """Put the rows of the matrix in the order of the log's items, by id.
+
+    An item that the matrix does not know carries no tag.
+    """
+    if tags.items.ids.equals(log.items.ids):
+        return tags
+    at = tags.items.find([str(one) for one in log.items.ids.to_pylist()])
+    known = np.flatnonzero(at >= 0)
+    place = sparse.csr_array(
+        (np.ones(known.size, dtype=np.int8), (known, at[known])),
+        shape=(len(log.items), len(tags.items)),
+    )
+
+    def moved(matrix: sparse.csr_array) -> sparse.csr_array:
+        return sparse.csr_array((place @ matrix).astype(matrix.dtype))
+
+    return replace(
+        tags,
+        items=log.items,
+        strength=moved(tags.strength),
+        confidence=moved(tags.confidence),
+        source=moved(tags.source),
+    )
 
 
 def split_by_reach(tags: TagMatrix, question: Question) -> tuple[TagMatrix, list[LeftOut]]:

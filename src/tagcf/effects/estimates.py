@@ -69,8 +69,12 @@ def to_effects(
     A tag that cannot be told is no test: it does not count among those that false discovery is
     controlled over.
     """
-    told = np.array([reason is None for reason in found.reasons])
-    told &= np.isfinite(found.estimate) & np.isfinite(found.se) & (found.se > 0)
+    measured = np.isfinite(found.estimate) & np.isfinite(found.se) & (found.se > 0)
+    reasons = tuple(
+        Reason("reason.not_estimated") if reason is None and not measured[at] else reason
+        for at, reason in enumerate(found.reasons)
+    )
+    told = np.array([reason is None for reason in reasons])
     half = stats.t.ppf(1 - ALPHA / 2, found.df) * found.se
     low, high = found.estimate - half, found.estimate + half
     p = 2 * stats.t.sf(np.abs(found.estimate) / np.where(found.se > 0, found.se, np.nan), found.df)
@@ -85,7 +89,7 @@ def to_effects(
     )
     effects = []
     for at, tag in enumerate(tags):
-        reason = found.reasons[at]
+        reason = reasons[at]
         verdict = _verdict(reason, q[at], low[at], high[at])
         effects.append(
             Effect(

@@ -3,8 +3,12 @@
 Rows of random exposure are few and clean; rows that the recommender chose are many and may be
 biased. The contrasts of the two estimates over all tags tell how biased: what they differ by
 beyond their own errors is the variance of the bias (Peysakhovich and Lada 2016). The chosen rows
-then count for what they are worth, and the interval carries the bias that is left. The coverage
-so reached is on average over the tags of an outcome.
+then count for what they are worth, and the interval is as wide as the worst distribution of the
+bias with that variance asks for (Armstrong, Kolesár and Plagborg-Møller 2022). A tag whose two
+estimates contradict each other (|z| > 2) is told by its random rows alone.
+
+Limits: coverage is on average over the tags of an outcome. A bias of one tag alone that is about
+as large as its random rows' own error can be neither seen nor covered.
 """
 
 from __future__ import annotations
@@ -14,10 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tagcf.effects.clustered import Errors
+from tagcf.effects.multiplicity import critical_value
 from tagcf.effects.solve import Solution
 from tagcf.types import Floats, Mask
 
 FEWEST_CONTRASTS = 10  # tags from which a variance of the bias can be learned
+CONTRADICTION = 2.0  # standard errors between the two estimates of a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,9 @@ class Fused:
     df: Floats  # (K, T)
     effective: Floats  # (K, T)
     bias_sd: Floats  # (K,) standard deviation over tags of the chosen rows' bias
-    weight: Floats  # (K,) weight of the chosen rows
+    weight: Floats  # (K, T) weight of the chosen rows; 0 for a tag told by random rows alone
+    gap: Floats  # (K, T) chosen minus random estimate, NaN where one is missing
+    gap_z: Floats  # (K, T) the same in standard errors
 
 
 def fuse(
@@ -51,27 +59,33 @@ def fuse(
         return None
     n_tags, n_out = solved_r.coef.shape
     coef, cov = solved_r.coef.copy(), errors_r.cov.copy()
-    effective = errors_r.effective.copy()
-    bias_sd, weights = np.zeros(n_out), np.zeros(n_out)
+    df = errors_r.df.copy()
+    bias_sd, weights = np.zeros(n_out), np.zeros((n_out, n_tags))
+    gaps, z = np.full((n_out, n_tags), np.nan), np.full((n_out, n_tags), np.nan)
     for k in range(n_out):
         shared = _shared(errors_r, errors_c, k)
         var_r, var_c = errors_r.cov[k], errors_c.cov[k]
-        gap = (solved_c.coef[:, k] - solved_r.coef[:, k])[both]
-        noise = np.diag(var_r + var_c - shared - shared.T)[both]
-        bias = _bias_variance(gap, np.maximum(noise, 1e-300))
+        noise = np.maximum(np.diag(var_r + var_c - shared - shared.T), 1e-300)
+        gaps[k, both] = (solved_c.coef[:, k] - solved_r.coef[:, k])[both]
+        z[k] = gaps[k] / np.sqrt(noise)
+        bias = _bias_variance(gaps[k, both], noise[both])
         weight = _weight(np.diag(var_r)[both], np.diag(var_c)[both] + bias, np.diag(shared)[both])
-        w = np.where(both, weight, 0.0)
+        w = np.where(both & ~(np.abs(z[k]) > CONTRADICTION), weight, 0.0)
         coef[:, k] = (1 - w) * solved_r.coef[:, k] + w * solved_c.coef[:, k]
         cross = (1 - w)[:, None] * shared * w[None, :]
-        cov[k] = (
-            np.outer(1 - w, 1 - w) * var_r
-            + np.outer(w, w) * (var_c + bias * np.eye(n_tags))
-            + cross
-            + cross.T
-        )
-        effective[k] = (1 - w) * errors_r.effective[k] + w * errors_c.effective[k]
-        bias_sd[k], weights[k] = np.sqrt(bias), weight
-    return Fused(coef, cov, np.maximum(effective - 1.0, 1.0), effective, bias_sd, weights)
+        sampled = np.outer(1 - w, 1 - w) * var_r + np.outer(w, w) * var_c + cross + cross.T
+        cov[k] = _widened(sampled, w**2 * bias)
+        df[k] = np.where(w > 0, (1 - w) * errors_r.df[k] + w * errors_c.df[k], errors_r.df[k])
+        bias_sd[k], weights[k] = np.sqrt(bias), w
+    effective = errors_r.effective * (1 - weights) + errors_c.effective * weights
+    return Fused(coef, cov, df, effective, bias_sd, weights, gaps, z)
+
+
+def _widened(cov: Floats, bias: Floats) -> Floats:
+    """Scale a covariance so that normal intervals cover under a bias (T,) of this mean square."""
+    variance = np.maximum(np.diag(cov), 1e-300)
+    factor = critical_value(bias / variance) / critical_value(np.zeros(1))[0]
+    return np.asarray(cov * np.outer(factor, factor))
 
 
 def _shared(random: Errors, chosen: Errors, k: int) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagcf.effects.cells import CellSums, sum_cells
 from tagcf.effects.clustered import Errors, clustered_errors
@@ -30,6 +31,11 @@ class Fit:
     mean: Floats  # (K,)
     items: Floats  # (T,) items that carry the tag, among the rows used
     groups: Floats  # (T,) fixed-effect groups in which the tag varies
+    varies: Mask  # (K,) the outcome is not the same in all rows
+
+    def used_items(self, design: Design) -> NDArray[np.integer]:
+        """Items with rows in which the outcomes were measured."""
+        return np.unique(design.cell_item[self.sums.weight > 0])
 
 
 def fit_joint(
@@ -68,6 +74,7 @@ def fit_joint(
         mean=sums.y.sum(axis=0) / max(sums.weight.sum(), 1e-300),
         items=_items(design, sums, carried),
         groups=_informative_groups(design, sums, tags),
+        varies=outcomes_vary(sums),
     )
 
 
@@ -108,6 +115,15 @@ def _baseline(sums: CellSums, tags: Floats) -> Floats:
     without = 1.0 - tags
     weight = sums.weight @ without
     return np.asarray((sums.y.T @ without) / np.where(weight > 0, weight, np.nan))
+
+
+def outcomes_vary(sums: CellSums) -> Mask:
+    """(K,) whether an outcome varies beyond rounding."""
+    total = max(float(sums.weight.sum()), 1e-300)
+    square = sums.yy / total
+    return np.asarray(
+        square - (sums.y.sum(axis=0) / total) ** 2 > 1e-12 * np.maximum(square, 1e-300)
+    )
 
 
 def _items(design: Design, sums: CellSums, carried: Floats) -> Floats:

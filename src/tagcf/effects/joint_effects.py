@@ -22,7 +22,7 @@ from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.multiplicity import Target
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.task import Task
-from tagcf.types import Effect, Estimand, Floats, JointFit, Mask, Reason, TagEffects
+from tagcf.types import Effect, Estimand, Floats, JointFit, Mask, Reason, Rung, TagEffects
 
 
 def joint_effects(task: Task, using: Joint) -> TagEffects:
@@ -100,7 +100,10 @@ class _Told:
     effective: Floats  # (K, T)
     kept: Mask  # (T,)
     unique_share: Floats  # (T,)
+    aliases: tuple[tuple[int, int], ...]
+    crossing_effective: Floats  # (K, T)
     fused: Fused | None
+    n_rows: int
 
 
 def _sharing_weights(
@@ -114,9 +117,9 @@ def _sharing_weights(
     results = []
     for k, outcome in enumerate(outcomes):
         spec = task.log.outcomes[outcome]
-        reasons = _reasons(task, design, base, told, k, shown)
+        reasons = _reasons(task, design, base, told, k)
         se = np.sqrt(np.maximum(np.diag(told.cov[k]), 0.0))
-        gone = ~told.kept | (se <= 0)
+        gone = ~told.kept | (se <= 0) | ~base.varies[k]
         found = Estimates(
             outcome=spec.name,
             estimate=np.where(gone, np.nan, told.coef[:, k]),
@@ -125,9 +128,9 @@ def _sharing_weights(
             baseline=base.baseline[k],
             treated_items=base.items,
             effective=np.where(gone, 0.0, told.effective[k]),
-            n_rows=int(base.sums.rows.sum()),
-            n_items=int(shown.sum()),
-            rung=design.rung,
+            n_rows=told.n_rows,
+            n_items=base.used_items(design).size,
+            rung=_rung(design, told, k),
             reasons=reasons,
             diagnostics=tuple(_facts(design, base, told, k, at) for at in range(len(gone))),
         )
@@ -162,7 +165,10 @@ def _told(
         base.errors.effective,
         base.solved.kept,
         base.solved.unique_share,
+        base.solved.aliases,
+        base.errors.crossing_effective,
         None,
+        int(base.sums.rows.sum()),
     )
     if design.rows.exposure != "random" or using.rows != "auto":
         return plain
@@ -179,6 +185,7 @@ def _told(
         df=fused.df,
         effective=fused.effective,
         fused=fused,
+        n_rows=plain.n_rows + int(other.sums.rows.sum()),
     )
 
 
@@ -199,6 +206,7 @@ def _with_own_fits(
         return told
     coef, cov, df = told.coef.copy(), told.cov.copy(), told.df.copy()
     effective, kept, unique = told.effective.copy(), told.kept.copy(), told.unique_share.copy()
+    aliases, crossing = list(told.aliases), told.crossing_effective.copy()
     for at in own_model:
         own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
         own[at] = True
@@ -208,24 +216,51 @@ def _with_own_fits(
         cov[:, at, :] = cov[:, :, at] = 0.0
         cov[:, at, at] = one.cov[:, at, at]
         kept[at], unique[at] = one.kept[at], one.unique_share[at]
-    return _Told(coef, cov, df, effective, kept, unique, told.fused)
+        crossing[:, at] = one.crossing_effective[:, at]
+        aliases += [pair for pair in one.aliases if at in pair]
+    return replace(
+        told,
+        coef=coef,
+        cov=cov,
+        df=df,
+        effective=effective,
+        kept=kept,
+        unique_share=unique,
+        aliases=tuple(aliases),
+        crossing_effective=crossing,
+    )
 
 
 def _reasons(
-    task: Task, design: Design, base: Fit, told: _Told, k: int, shown: Mask
+    task: Task, design: Design, base: Fit, told: _Told, k: int
 ) -> tuple[Reason | None, ...]:
+    if not base.varies[k]:
+        return (Reason("reason.no_outcome_variation"),) * len(task.slugs)
+    used = base.used_items(design)
     return refuse(
         task.tags.tags,
         items=base.items,
-        n_items=int(shown.sum()),
+        n_items=used.size,
         min_items=task.question.min_items,
         kept=told.kept,
-        aliases=base.solved.aliases,
+        aliases=told.aliases,
+        crossing=told.crossing_effective[k],
         unique_share=told.unique_share,
         effective=told.effective[k],
-        nearest=nearest_tags(task.carried[shown]),
+        nearest=nearest_tags(task.carried[used]),
         strata=base.groups if design.absorbs == "stratum" else None,
     )
+
+
+def _rung(design: Design, told: _Told, k: int) -> Rung:
+    """Name the rung: without authors, an estimate that leans on chosen rows is observational."""
+    if design.rung == "randomised exposure" and told.fused is not None:
+        return "observational" if told.fused.weight[k].max() > 0.5 else design.rung
+    return design.rung
+
+
+def _known(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
 
 
 def _facts(
@@ -239,8 +274,10 @@ def _facts(
     }
     if told.fused is not None:
         facts["rows"] = "random+chosen"
-        facts["chosen_weight"] = round(float(told.fused.weight[k]), 4)
+        facts["chosen_weight"] = round(float(told.fused.weight[k, at]), 4)
         facts["chosen_bias_sd"] = float(told.fused.bias_sd[k])
+        facts["chosen_minus_random"] = _known(told.fused.gap[k, at])
+        facts["chosen_minus_random_z"] = _known(told.fused.gap_z[k, at])
     if design.absorbs is not None:
         facts["groups"] = design.absorbs
         facts["informative_groups"] = int(base.groups[at])

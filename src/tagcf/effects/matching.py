@@ -27,7 +27,7 @@ from tagcf.effects.match_rows import MatchRows, gather_rows
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.pairing import Pairing, pair
 from tagcf.effects.propensity import logit_score
-from tagcf.effects.refusals import nearest_tags, refuse
+from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS, nearest_tags, refuse
 from tagcf.types import Balance, Codes, EventLog, Floats, Mask, Reason, Tag
 
 MOST_IN_SCORE = 40  # other tags in a propensity score
@@ -67,6 +67,8 @@ def match_tags(
 ) -> Matched:
     """Match every tag that is on enough items.
 
+    Where some tags are held fixed and others are not, each of the others gets a model of its own.
+
     Parameters
     ----------
     carried
@@ -74,17 +76,32 @@ def match_tags(
     columns
         (T,) tags held fixed.
     """
-    fit = fit_joint(log, carried, design, outcomes, Joint(knots=using.knots), columns)
+    joint = Joint(knots=using.knots)
+    fit = fit_joint(log, carried, design, outcomes, joint, columns)
     rows = gather_rows(log, design, outcomes, fit, using)
     early = _early_refusals(design, tags, carried, fit, min_items)
+    reaches = fit.items >= FEWEST_CONTROL_ITEMS
     found: list[_One | None] = []
     reasons: list[Reason | None] = []
     for at in range(len(tags)):
-        one = None if early[at] is not None else _match_one(at, tags, design, fit, rows, using)
+        why, own_fit, own_rows = early[at], fit, rows
+        if reaches[at] and not columns[at]:
+            own = columns.copy()
+            own[at] = True
+            own_fit = fit_joint(log, carried, design, outcomes, joint, own)
+            own_rows = gather_rows(log, design, outcomes, own_fit, using)
+            why = _early_refusals(design, tags, carried, own_fit, min_items)[at]
+        one = None
+        if why is None:
+            one = _match_one(at, tags, design, own_fit, own_rows, using)
+            why = _late_refusal(one, design)
         found.append(one)
-        reasons.append(early[at] if one is None else _late_refusal(one, design))
+        reasons.append(why)
+    constant = (Reason("reason.no_outcome_variation"),) * len(tags)
     estimates = tuple(
-        _estimates(log, outcome, k, design, fit, rows, found, tuple(reasons))
+        _estimates(
+            log, outcome, k, design, fit, rows, found, tuple(reasons) if fit.varies[k] else constant
+        )
         for k, outcome in enumerate(outcomes)
     )
     return Matched(estimates, tuple(row for one in found if one for row in one.balance))
@@ -93,7 +110,7 @@ def match_tags(
 def _early_refusals(
     design: Design, tags: Sequence[Tag], carried: Floats, fit: Fit, min_items: int
 ) -> tuple[Reason | None, ...]:
-    used = np.unique(design.cell_item[fit.sums.weight > 0])
+    used = fit.used_items(design)
     return refuse(
         tags,
         items=fit.items,
@@ -103,6 +120,7 @@ def _early_refusals(
         aliases=fit.solved.aliases,
         unique_share=fit.solved.unique_share,
         effective=fit.errors.effective.min(axis=0),
+        crossing=fit.errors.crossing_effective.min(axis=0),
         nearest=nearest_tags(carried[used]),
         strata=fit.groups if design.absorbs == "stratum" else None,
     )

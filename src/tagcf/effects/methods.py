@@ -90,7 +90,10 @@ class TwoStage:
 
 @dataclass(frozen=True, slots=True)
 class Naive:
-    """Mean outcome of rows with the tag minus rows without: what a dashboard shows. No claim."""
+    """Mean outcome of rows with the tag minus rows without: what a dashboard shows.
+
+    For contrast only: its verdicts are what a dashboard would claim, confounding and all.
+    """
 
     name: ClassVar[Method] = "naive"
     estimand: ClassVar[Estimand] = "direct"

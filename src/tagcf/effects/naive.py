@@ -9,6 +9,7 @@ from tagcf.effects.cells import sum_cells
 from tagcf.effects.design import Design
 from tagcf.effects.dose import Periods
 from tagcf.effects.estimates import Estimates
+from tagcf.effects.joint import outcomes_vary
 from tagcf.types import EventLog, Floats, Reason
 
 
@@ -38,6 +39,7 @@ def naive_differences(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_with = (sums.y.T @ tags) / with_weight
         mean_without = (sums.y.T @ (1 - tags)) / without_weight
+    varies = outcomes_vary(sums)
     found = []
     for k, outcome in enumerate(outcomes):
         y = sums.y[:, [k]]
@@ -61,7 +63,10 @@ def naive_differences(
                 n_rows=int(sums.rows.sum()),
                 n_items=used.size,
                 rung="observational",
-                reasons=tuple(_one_sided(n, used.size) for n in items),
+                reasons=tuple(
+                    _one_sided(n, used.size) if varies[k] else Reason("reason.no_outcome_variation")
+                    for n in items
+                ),
                 diagnostics=tuple({} for _ in items),
             )
         )

@@ -26,6 +26,7 @@ def refuse(
     effective: Floats,
     nearest: tuple[int, ...],
     strata: Floats | None = None,
+    crossing: Floats | None = None,
 ) -> tuple[Reason | None, ...]:
     """Name for each tag the first rule that fired, or None.
 
@@ -39,6 +40,9 @@ def refuse(
         (T,) effective clusters.
     nearest
         (T,) position of the tag that each is most alike.
+    crossing
+        (T,) effective clusters along the axes that items straddle (users); None where there is no
+        such axis.
     strata
         (T,) strata in which the tag varies; None where there are none.
     """
@@ -71,6 +75,9 @@ def refuse(
         elif effective[at] < FEWEST_EFFECTIVE:
             n = round(float(effective[at]), 1)
             reasons.append(Reason("reason.few_effective", (("n", n), ("need", FEWEST_EFFECTIVE))))
+        elif crossing is not None and crossing[at] < FEWEST_EFFECTIVE:
+            n = round(float(crossing[at]), 1)
+            reasons.append(Reason("reason.few_users", (("n", n), ("need", FEWEST_EFFECTIVE))))
         else:
             reasons.append(None)
     return tuple(reasons)
