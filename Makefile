@@ -46,8 +46,8 @@ bench: .venv/stamp-groups  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.tagging
 	$(BIN)/python -m benchmarks.whatif
 
-docs: .venv/stamp-groups  ## write the generated parts of README and docs/reference again
-	$(BIN)/python docs/generate.py
+docs: .venv/stamp-groups  ## put figures and real outputs into README and docs/reference
+	$(BIN)/python docs/generate.py --run
 
 # In a fresh .venv; then run make test before it is committed.
 tested: .venv/stamp-package  ## take over the newest versions into requirements/tested.txt

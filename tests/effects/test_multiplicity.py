@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tagcf.effects.multiplicity import critical_value, false_discovery, shrink
+from tagcf.effects.multiplicity import critical_value, false_discovery, shrink, widening
 
 
 def test_adjusted_p_values_match_scipy() -> None:
@@ -52,6 +52,12 @@ def test_shrunken_intervals_cover_and_are_closer(kind: str) -> None:
         better.append(np.mean((shrunk - truth) ** 2) < np.mean((estimate - truth) ** 2))
     assert np.mean(covered) >= 0.945
     assert np.mean(better) > 0.95
+
+
+def test_claims_widen_with_selection() -> None:
+    assert widening(0, 50) == 1.0
+    assert widening(50, 50) == pytest.approx(1.0)
+    assert widening(1, 50) == pytest.approx(stats.norm.ppf(1 - 0.0005) / stats.norm.ppf(0.975))
 
 
 def test_too_few_to_learn_from_are_left_alone() -> None:

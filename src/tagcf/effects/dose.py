@@ -164,9 +164,9 @@ def _centre(log: EventLog, carried: Floats, shown: Floats) -> Floats:
         group = np.where(log.item_author < 0, alone, log.item_author)
     _, group = np.unique(group, return_inverse=True)
     member = sparse.csr_array((shown, (group, np.arange(group.size))))
-    weight = np.asarray(member.sum(axis=1)).ravel()
+    weight = np.asarray(member.sum(axis=1), dtype=np.float64).ravel()
     mean = (member @ carried) / np.where(weight > 0, weight, 1.0)[:, None]
-    return np.where(shown[:, None] > 0, carried - mean[group], 0.0)
+    return np.asarray(np.where(shown[:, None] > 0, carried - mean[group], 0.0))
 
 
 def _period_basis(periods: Periods) -> sparse.csr_array:
@@ -197,7 +197,7 @@ def _control_basis(basis: sparse.csr_array, controls: Floats) -> Floats:
     size = np.sqrt((controls**2).sum(axis=0))
     scaled = controls[:, size > 0] / size[size > 0]
     if not scaled.size:
-        return scaled
+        return np.asarray(scaled)
     for _ in range(2):
         scaled = scaled - basis @ (basis.T @ scaled)
     columns, upper, _ = linalg.qr(scaled, mode="economic", pivoting=True)

@@ -13,7 +13,6 @@ from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.task import Task
 from tagcf.types import Estimand, Floats, JointFit, Mask, Outcome, Reason
 
-FEWEST_USERS = 8.0  # effective users below which a t says nothing reliable
 LEAST_VARIATION = 1e-12  # of an outcome's variance that periods and controls must leave
 
 
@@ -41,9 +40,11 @@ def _estimates(
 ) -> tuple[Estimates, JointFit]:
     periods = doses.periods
     columns = task.columns(doses.items)
-    fit = _with_own_fits(task, doses, columns, estimand, fit_dose(doses, columns))
+    base = fit_dose(doses, columns)
+    own = _own_fits(task, doses, columns, estimand)
+    fit = _put_together(base, own)
     varies = bool(doses.y @ doses.y > LEAST_VARIATION * periods.returned.size)
-    reasons = _reasons(task, doses, fit, varies)
+    reasons = _reasons(task, doses, fit, own, varies)
     se = np.sqrt(np.maximum(np.diag(fit.cov), 0.0))
     gone = ~fit.kept | (se <= 0) | (not varies)
     found = Estimates(
@@ -63,29 +64,33 @@ def _estimates(
     return found, _joint_fit(task, outcome, fit.coef, fit.cov, found, estimand)
 
 
-def _with_own_fits(
-    task: Task, doses: Doses, columns: Mask, estimand: Estimand, base: DoseFit
-) -> DoseFit:
-    """Refit what needs a model of its own: total effects, and tags not held for the others."""
+def _own_fits(task: Task, doses: Doses, columns: Mask, estimand: Estimand) -> dict[int, DoseFit]:
+    """Fit what needs a model of its own: total effects, and tags not held for the others."""
     free = task.freed(estimand)
     outside = [] if task.question.hold is None else np.flatnonzero(~columns).tolist()
-    coef, cov, df = base.coef.copy(), base.cov.copy(), base.df.copy()
-    effective, users = base.effective.copy(), base.effective_users.copy()
-    kept, unique, aliases = base.kept.copy(), base.unique_share.copy(), base.aliases
+    fits = {}
     for at in sorted({*free, *outside}):
         own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
         own[at] = True
-        one = fit_dose(doses, own, told=np.arange(own.size) == at)
-        coef[at], df[at], kept[at] = one.coef[at], one.df[at], one.kept[at]
+        fits[at] = fit_dose(doses, own, told=np.arange(own.size) == at)
+    return fits
+
+
+def _put_together(base: DoseFit, own: dict[int, DoseFit]) -> DoseFit:
+    """Let each tag with a model of its own speak from it, uncorrelated with the others."""
+    coef, cov, df, kept = base.coef.copy(), base.cov.copy(), base.df.copy(), base.kept.copy()
+    effective, users = base.effective.copy(), base.effective_users.copy()
+    unique = base.unique_share.copy()
+    for at, one in own.items():
+        coef[at], df[at], kept[at], unique[at] = (
+            one.coef[at],
+            one.df[at],
+            one.kept[at],
+            one.unique_share[at],
+        )
         effective[at], users[at] = one.effective[at], one.effective_users[at]
-        unique[at] = one.unique_share[at]
         cov[at, :] = cov[:, at] = 0.0
         cov[at, at] = one.cov[at, at]
-        # A pair is told by the fit of the tag in question: it names what that tag is aliased with.
-        aliases = tuple(pair for pair in aliases if at != pair[0])
-        aliases += tuple(
-            (at, other) for pair in one.aliases if at in pair for other in pair if other != at
-        )
     return replace(
         base,
         coef=coef,
@@ -95,33 +100,36 @@ def _with_own_fits(
         effective_users=users,
         kept=kept,
         unique_share=unique,
-        aliases=aliases,
     )
 
 
-def _reasons(task: Task, doses: Doses, fit: DoseFit, varies: bool) -> tuple[Reason | None, ...]:
-    """Name for each tag why it cannot be told, or None."""
-    reasons = refuse(
-        task.tags.tags,
-        items=doses.items,
-        n_items=int((doses.shown > 0).sum()),
-        min_items=task.question.min_items,
-        kept=fit.kept,
-        aliases=fit.aliases,
-        unique_share=fit.unique_share,
-        effective=fit.effective,
-        nearest=nearest_tags(task.carried[doses.shown > 0]),
-    )
-    found: list[Reason | None] = []
-    for reason, users in zip(reasons, fit.effective_users, strict=True):
-        if reason is None and not varies:
-            found.append(Reason("reason.no_outcome_variation"))
-        elif reason is None and users < FEWEST_USERS:
-            facts = (("n", round(float(users), 1)), ("need", FEWEST_USERS))
-            found.append(Reason("reason.few_users", facts))
-        else:
-            found.append(reason)
-    return tuple(found)
+def _reasons(
+    task: Task, doses: Doses, fit: DoseFit, own: dict[int, DoseFit], varies: bool
+) -> tuple[Reason | None, ...]:
+    """Name for each tag why it cannot be told, or None; aliases by the model that it is told by."""
+    if not varies:
+        return (Reason("reason.no_outcome_variation"),) * len(task.slugs)
+    used = doses.shown > 0
+    nearest = nearest_tags(task.carried[used])
+
+    def named(aliases: tuple[tuple[int, int], ...]) -> tuple[Reason | None, ...]:
+        return refuse(
+            task.tags.tags,
+            items=doses.items,
+            n_items=int(used.sum()),
+            min_items=task.question.min_items,
+            kept=fit.kept,
+            aliases=aliases,
+            unique_share=fit.unique_share,
+            effective=fit.effective,
+            nearest=nearest,
+            crossing=fit.effective_users,
+        )
+
+    reasons = list(named(fit.aliases))
+    for at, one in own.items():
+        reasons[at] = named(tuple(pair for pair in one.aliases if at in pair))[at]
+    return tuple(reasons)
 
 
 def _facts(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from tagcf.effects.multiplicity import ALPHA, Target, false_discovery, shrink
+from tagcf.effects.multiplicity import ALPHA, Target, false_discovery, shrink, widening
 from tagcf.types import Effect, Estimand, Floats, Method, Reason, Rung, Tag, Verdict
 
 FALSE_DISCOVERY_RATE = 0.10
+CLAIMS = ("raises", "lowers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def to_effects(
     """Give p, q, shrunken values and a verdict to each tag.
 
     A tag that cannot be told is no test: it does not count among those that false discovery is
-    controlled over.
+    controlled over. The shrunken interval of a claimed tag is widened for its being picked.
     """
     measured = np.isfinite(found.estimate) & np.isfinite(found.se) & (found.se > 0)
     reasons = tuple(
@@ -87,10 +88,14 @@ def to_effects(
     shrunk, shrunk_low, shrunk_high = shrink(
         np.where(told, found.estimate, np.nan), np.where(told, error, np.nan), shrink_to
     )
+    verdicts = [_verdict(reasons[at], q[at], low[at], high[at]) for at in range(len(tags))]
+    claimed = np.array([verdict in CLAIMS for verdict in verdicts])
+    stretch = np.where(claimed, widening(int(claimed.sum()), int(told.sum())), 1.0)
+    shrunk_low = shrunk + stretch * (shrunk_low - shrunk)
+    shrunk_high = shrunk + stretch * (shrunk_high - shrunk)
     effects = []
     for at, tag in enumerate(tags):
-        reason = reasons[at]
-        verdict = _verdict(reason, q[at], low[at], high[at])
+        reason, verdict = reasons[at], verdicts[at]
         effects.append(
             Effect(
                 tag=tag.slug,

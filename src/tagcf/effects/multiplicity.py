@@ -41,6 +41,18 @@ class Target:
     se: Floats  # (m,)
 
 
+def widening(claims: int, tests: int) -> float:
+    """Factor that widens the intervals of tags that were picked: false coverage rate of 5%.
+
+    An interval at level ``1 - .05 · claims / tests`` covers 95% of the claims (Benjamini and
+    Yekutieli 2005), whatever rule picked them.
+    """
+    if claims == 0:
+        return 1.0
+    level = ALPHA * claims / tests
+    return float(stats.norm.ppf(1 - level / 2) / stats.norm.ppf(1 - ALPHA / 2))
+
+
 def shrink(
     estimate: Floats, se: Floats, target: Target | None = None
 ) -> tuple[Floats, Floats, Floats]:
