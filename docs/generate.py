@@ -9,6 +9,7 @@ takes the picture of the report (needs /usr/bin/chromium).
 | docs/reference/settings.md | the settings model and the text catalogue |
 | docs/reference/verbs.md, help | ``--help`` of every verb |
 | docs/reference/vocabulary.md | the vocabulary |
+| docs/reference/effects-json.md, reasons | the text catalogue |
 | README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -37,7 +38,7 @@ from tagcf.data.settings_file import describe_setting
 from tagcf.settings import OutcomeSettings, Settings
 from tagcf.tags.reference import vocabulary_page
 from tagcf.tags.vocabulary import default_vocabulary
-from tagcf.text import Language, choose_language
+from tagcf.text import Language, catalogue, choose_language
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -72,6 +73,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield REFERENCE / "settings.md", settings_page()
     verbs = REFERENCE / "verbs.md"
     yield verbs, put(verbs.read_text("utf-8"), "help", help_of_verbs())
+    effects = REFERENCE / "effects-json.md"
+    yield effects, put(effects.read_text("utf-8"), "reasons", reasons())
     yield REFERENCE / "vocabulary.md", vocabulary_page(default_vocabulary())
     for language, path in READMES.items():
         page = put(path.read_text("utf-8"), "upworthy", upworthy_table(language))
@@ -126,6 +129,12 @@ def _in(language: Language, name: str) -> str:
         return describe_setting(name)
     finally:
         choose_language(None)
+
+
+def reasons() -> str:
+    """Every sentence that can follow "cannot tell"."""
+    said = {key: entry for key, entry in catalogue().items() if key.startswith("reason.")}
+    return "\n".join(f"- {re.sub(r'{[a-z_]+}', '…', said[key]['en'])}" for key in sorted(said))
 
 
 # ── verbs ───────────────────────────────────────────────────────────────────

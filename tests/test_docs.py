@@ -13,6 +13,10 @@ import click
 import pytest
 
 from tagcf.cli import VERBS, tagcf
+from tagcf.data.simulate import Platform, simulate
+from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.methods import Joint, Matching, Naive, TwoStage
+from tagcf.effects.task import Question
 from tagcf.settings import OutcomeSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,6 +89,18 @@ def test_every_verb_and_setting_is_documented() -> None:
         if name != "outcomes":
             keys += list(getattr(field.annotation, "model_fields", {name: None}))
     assert [key for key in keys if f"| `{key}` |" not in settings] == []
+
+
+def test_every_diagnostic_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "effects-json.md").read_text("utf-8")
+    world = simulate(Platform(users=200, items=200, tags=12, days=14))
+    found: set[str] = set()
+    for using in (Joint(), Matching(), TwoStage(), Naive()):
+        question = Question(min_items=10)
+        for effect in estimate_effects(world.log, world.tags, using, question).effects:
+            found |= effect.diagnostics.keys()
+    assert len(found) > 15
+    assert {key for key in found if f"`{key}`" not in page} == set()
 
 
 def test_help_lists_every_verb_and_each_answers() -> None:

@@ -1,13 +1,16 @@
 """Two-stage least squares against linearmodels, and its honesty where instruments are weak."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from linearmodels.iv import IV2SLS
+from scipy import stats
 
-from tagcf.effects.instruments import StageBlock, StageFit, two_stage
+from tagcf.effects.instruments import StageFit, two_stage
+from tagcf.effects.stage_sums import StageBlock
 
 
 def blocks_of(
@@ -92,3 +95,136 @@ def test_anderson_rubin_sets_cover_where_instruments_are_weak() -> None:
         fit = two_stage(blocks_of(y - 0.5 * d[:, 0], d, x, z, rows))
         covered.append(fit.set_p[0] > 0.05)  # the truth, now 0, is in the set
     assert np.mean(covered) >= 0.90
+
+
+def one_block(
+    y: np.ndarray,
+    d: np.ndarray,
+    z: np.ndarray,
+    clusters: np.ndarray,
+    w: np.ndarray | None = None,
+    group: np.ndarray | None = None,
+) -> StageFit:
+    block = StageBlock(
+        y=y[:, None],
+        endogenous=d.reshape(len(y), -1),
+        controls=np.ones((len(y), 1)),
+        instruments=z.reshape(len(y), -1),
+        w=np.ones(len(y)) if w is None else w,
+        clusters=clusters[:, None].astype(np.int32),
+        group=group,
+    )
+    return two_stage(lambda: [block], 0 if group is None else int(group.max()) + 1)
+
+
+def wald_f(d: np.ndarray, z: np.ndarray, clusters: np.ndarray) -> list[float]:
+    """Sanderson and Windmeijer's F from the rows, step by step."""
+    z, d = z - z.mean(axis=0), d - d.mean(axis=0)
+    inverse, found = np.linalg.inv(z.T @ z), []
+    for at in range(d.shape[1]):
+        others = np.delete(d, at, axis=1)
+        fitted = z @ inverse @ z.T @ others
+        v = d[:, at] - others @ np.linalg.solve(fitted.T @ others, fitted.T @ d[:, at])
+        slope = inverse @ z.T @ v
+        score = z * (v - z @ slope)[:, None]
+        sums = np.stack([score[clusters == one].sum(axis=0) for one in np.unique(clusters)])
+        meat = sums.T @ sums * len(sums) / (len(sums) - 1)
+        wald = slope @ np.linalg.inv(inverse @ meat @ inverse) @ slope
+        found.append(wald / (z.shape[1] - d.shape[1] + 1))
+    return found
+
+
+@pytest.mark.parametrize("n_clusters", [24, 60])
+def test_first_stage_f_is_not_bounded_by_the_number_of_clusters(n_clusters: int) -> None:
+    random = np.random.default_rng(n_clusters)
+    clusters = np.repeat(np.arange(n_clusters), 50)
+    z = np.eye(5)[np.arange(n_clusters) % 5][:, 1:][clusters]
+    noise = 0.05 * random.normal(size=(n_clusters, 2))[clusters]
+    d = z @ random.normal(size=(4, 2)) * 2 + noise + 0.1 * random.normal(size=(len(z), 2))
+    y = d @ [1.0, -1.0] + random.normal(size=len(z))
+    fit = one_block(y, d, z, clusters)
+    np.testing.assert_allclose(fit.first_stage_f, wald_f(d, z, clusters), rtol=1e-6)
+    assert fit.first_stage_f.min() > 10 * n_clusters
+
+
+def test_weights_count_rows() -> None:
+    y, d, _, z, clusters = world(3, 2)
+    w = np.random.default_rng(3).integers(1, 5, len(y))
+    weighted = one_block(y, d, z, clusters[:, 0], w.astype(float))
+    again = np.repeat(np.arange(len(y)), w)
+    repeated = one_block(y[again], d[again], z[again], clusters[again, 0])
+    np.testing.assert_allclose(weighted.coef, repeated.coef, rtol=1e-8)
+    np.testing.assert_allclose(weighted.cov, repeated.cov, rtol=1e-8)
+    np.testing.assert_allclose(weighted.first_stage_f, repeated.first_stage_f, rtol=1e-8)
+
+
+def test_absorbing_groups_is_as_dummies() -> None:
+    y, d, x, z, clusters = world(4, 1)
+    group = np.random.default_rng(4).integers(0, 30, len(y))
+    y, d = y + 3 * np.sin(group), d + np.cos(group)[:, None]
+    dummies = np.eye(30)[group]
+    long = two_stage(blocks_of(y, d, np.hstack([x, dummies[:, 1:]]), z, clusters))
+
+    def blocks() -> Iterator[StageBlock]:
+        for block, rows in zip(
+            blocks_of(y, d, x, z, clusters)(), np.array_split(np.arange(len(y)), 3), strict=True
+        ):
+            yield replace(block, group=group[rows].astype(np.int32))
+
+    short = two_stage(blocks, 31)  # one group without rows
+    for name in ("coef", "cov", "first_stage_f", "set_low", "set_high", "set_p"):
+        np.testing.assert_allclose(getattr(short, name), getattr(long, name), rtol=1e-6)
+
+
+def test_what_varies_between_groups_only_is_not_told() -> None:
+    random = np.random.default_rng(5)
+    group = random.integers(0, 20, 2_000)
+    z, y = random.integers(0, 2, 2_000).astype(float), random.normal(size=2_000)
+    fit = one_block(y, (group < 8).astype(float), z, np.arange(2_000), group=group)
+    assert not fit.endogenous_varies[0]
+    assert not fit.bounded[0]
+
+
+def test_instruments_that_say_the_same_count_once() -> None:
+    y, d, _, z, clusters = world(6, 1)
+    once = one_block(y, d, z[:, 0], clusters[:, 0])
+    copied = np.column_stack([z[:, 0], 1 - z[:, 0], np.ones(len(y)), np.zeros(len(y))])
+    twice = one_block(y, d, copied, clusters[:, 0])
+    assert twice.n_instruments == once.n_instruments == 1
+    for name in ("coef", "cov", "first_stage_f", "set_low", "set_high", "set_p"):
+        np.testing.assert_allclose(getattr(twice, name), getattr(once, name), rtol=1e-6)
+
+
+def kept_of(y: np.ndarray, d: np.ndarray, z: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Which values a test of Anderson and Rubin keeps, from the rows' scores."""
+    z = z - z.mean(axis=0)
+    on_y, on_d = z * (y - y.mean())[:, None], z * (d - d.mean())[:, None]
+    limit, kept = stats.chi2.ppf(0.95, z.shape[1]), []
+    both = on_y.T @ on_d
+    for value in values:
+        meat = on_y.T @ on_y - value * (both + both.T) + value**2 * on_d.T @ on_d
+        total = on_y.sum(axis=0) - value * on_d.sum(axis=0)
+        statistic = total @ np.linalg.solve(meat, total) * (len(y) - 1) / len(y)
+        kept.append(statistic <= limit)
+    return np.array(kept)
+
+
+def test_sets_are_found_wherever_they_lie() -> None:
+    outside = empty = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        z, u = random.normal(size=(800, 6)), random.normal(size=800)
+        d = z @ [0.3, 0.2, 0.1, 0, 0, 0] + u + random.normal(size=800)
+        y = 0.5 * d + 2 * u + z @ [0, 0, 0, 0.25, -0.2, 0.2] + random.normal(size=800)
+        fit = one_block(y, d, z, np.arange(800))
+        grid = np.linspace(-4, 5, 901)
+        kept = kept_of(y, d, z, grid)
+        if fit.bounded[0]:
+            assert fit.empty[0] != kept.any()
+        empty += fit.empty[0]
+        if fit.bounded[0] and kept.any():
+            assert abs(fit.set_low[0] - grid[kept].min()) <= 0.011
+            assert abs(fit.set_high[0] - grid[kept].max()) <= 0.011
+            outside += not kept_of(y, d, z, fit.coef[0])[0]
+    assert outside >= 3  # the two-stage estimate itself is rejected, and still there is a set
+    assert empty >= 3

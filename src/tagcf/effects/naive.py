@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tagcf.effects.basis import Basis
 from tagcf.effects.cells import sum_cells
-from tagcf.effects.design import Design
+from tagcf.effects.design import Design, Rows
 from tagcf.effects.dose import Periods
 from tagcf.effects.estimates import Estimates
 from tagcf.effects.joint import outcomes_vary
@@ -17,19 +19,8 @@ def naive_differences(
     log: EventLog, carried: Floats, design: Design, outcomes: tuple[int, ...]
 ) -> list[Estimates]:
     """Mean outcome of all rows with a tag minus that of all rows without, errors by item."""
-    plain = Design(
-        rows=type(design.rows)(segment=design.rows.segment),
-        basis=Basis((), ()),
-        sample=design.sample,
-        cell_item=design.cell_item,
-        cell_group=design.cell_group,
-        cell_keys=design.cell_keys,
-        n_groups=design.n_groups,
-        absorbs=design.absorbs,
-        nested_axes=design.nested_axes,
-        cell_clusters=design.cell_clusters,
-        rung="observational",
-    )
+    rows = Rows(segment=design.rows.segment)
+    plain = replace(design, rows=rows, basis=Basis((), ()))
     sums = sum_cells(log, plain, outcomes)
     tags = carried[design.cell_item]
     used = np.unique(design.cell_item[sums.weight > 0])

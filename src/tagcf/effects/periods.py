@@ -143,7 +143,9 @@ class _Shown:
 def inverse_weights(chance: Floats, period: Integers) -> Floats:
     """(n,) 1 / probability of each impression, with mean 1 in each period; 1 where unknown.
 
-    Weights above √n times the mean are cut there (Ionides 2008, truncated importance sampling).
+    Weights are cut at √n times the median, n being their number: the rate at which cutting does
+    not bias in the limit (Ionides 2008, truncated importance sampling). The median, because one
+    absurd probability would carry the mean away.
 
     Parameters
     ----------
@@ -158,8 +160,7 @@ def inverse_weights(chance: Floats, period: Integers) -> Floats:
     if not known.any():
         return weight
     at, inverse = period[known], 1.0 / chance[known]
-    for _ in range(2):  # once more after cutting, so that the mean is 1 again
-        mean = np.bincount(at, weights=inverse) / np.maximum(np.bincount(at), 1)
-        inverse = np.minimum(inverse / mean[at], np.sqrt(inverse.size))
-    weight[known] = inverse
+    inverse = np.minimum(inverse, np.median(inverse) * np.sqrt(inverse.size))
+    mean = np.bincount(at, weights=inverse) / np.maximum(np.bincount(at), 1)
+    weight[known] = inverse / mean[at]
     return weight

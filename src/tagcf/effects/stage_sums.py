@@ -16,6 +16,7 @@ from tagcf.effects.cells import sum_matrix, total_by
 from tagcf.types import Codes, Floats, Mask
 
 NO_VARIATION = 1e-10  # share of a column's sum of squares below which nothing of it is left
+MOST_PARTS = 32  # blocks whose cluster sums wait to be put together
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,9 @@ def sum_scores(blocks: Iterable[StageBlock], moments: Moments, first: Floats) ->
             unique, summed = _sum_by(key, outer)
             totals[at][0].append(unique)
             totals[at][1].append(summed)
+            if len(totals[at][0]) > MOST_PARTS:
+                unique, summed = _sum_by(*(np.concatenate(parts) for parts in totals[at]))
+                totals[at] = ([unique], [summed])
     products, counts = [], []
     for keys, sums in totals:
         unique, summed = _sum_by(np.concatenate(keys), np.concatenate(sums))

@@ -56,27 +56,35 @@ def two_stage_effects(
         raise EstimationError("error.no_instruments")
     wanted = {name for instrument in log.instruments for name in instrument.tags}
     endogenous = np.array([bool({tag.slug, tag.zh, tag.en} & wanted) for tag in tags])
-    seen = survey(log, None)
-    design = make_design(log, seen, absorbs=None, knots=using.knots, exposure="any")
-    n_levels = sum(max(len(instrument.levels) - 1, 0) for instrument in log.instruments)
-    possible = endogenous.any() and n_levels >= endogenous.sum()
+    design = make_design(log, survey(log, None), absorbs=None, knots=using.knots, exposure="any")
     results = []
     for outcome, shown in zip(outcomes, _shown(log, design, outcomes), strict=True):
         name, items = log.outcomes[outcome].name, carried[shown].sum(axis=0)
-        if not possible:
-            reason = Reason("reason.under_identified")
-            results.append(_nothing(name, endogenous, items, shown, reason, seen.n_rows))
-            continue
-        held = ~endogenous & (items >= FEWEST_CONTROL_ITEMS)
-        blocks = partial(_blocks, log, carried, design, outcome, endogenous, held)
-        plain = two_stage(partial(blocks, authors=None))
-        fit = plain
-        if log.item_author is not None and log.n_authors:
-            authors = np.where(log.item_author < 0, log.n_authors, log.item_author)
-            fit = two_stage(partial(blocks, authors=authors), log.n_authors + 1)
-        fits = _Fits(name, fit, None if fit is plain else plain, shown)
-        results.append(_estimates(fits, tags, endogenous, items, min_items))
+        fits = _fit(log, carried, design, outcome, shown, endogenous)
+        if isinstance(fits, Reason):
+            results.append(_nothing(name, endogenous, items, shown, fits, log.n_rows))
+        else:
+            results.append(_estimates(fits, tags, endogenous, items, min_items))
     return results
+
+
+def _fit(
+    log: EventLog, carried: Floats, design: Design, outcome: int, shown: Mask, endogenous: Mask
+) -> _Fits | Reason:
+    """Fit one outcome, or say why that cannot be done."""
+    n_levels = sum(max(len(instrument.levels) - 1, 0) for instrument in log.instruments)
+    if not endogenous.any() or n_levels < endogenous.sum():
+        return Reason("reason.under_identified")
+    held = ~endogenous & (carried[shown].sum(axis=0) >= FEWEST_CONTROL_ITEMS)
+    blocks = partial(_blocks, log, carried, design, outcome, endogenous, held)
+    fit, plain = two_stage(partial(blocks, authors=None)), None
+    if log.item_author is not None and log.n_authors:
+        plain = fit
+        authors = np.where(log.item_author < 0, log.n_authors, log.item_author)
+        fit = two_stage(partial(blocks, authors=authors), log.n_authors + 1)
+    if not fit.outcome_varies[0]:
+        return Reason("reason.no_outcome_variation")
+    return _Fits(log.outcomes[outcome].name, fit, plain, shown)
 
 
 def _shown(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> list[Mask]:
@@ -132,7 +140,7 @@ def _estimates(
     estimate, se, p = (np.full(endogenous.size, np.nan) for _ in range(3))
     interval = np.full((endogenous.size, 2), np.nan)
     reasons, diagnostics = list(nothing.reasons), list(nothing.diagnostics)
-    rules = _item_rules(fit, [tags[one] for one in at], items[at], nothing.n_items, min_items)
+    rules = _item_rules(fit, [tags[int(one)] for one in at], items[at], nothing.n_items, min_items)
     one = at.size == 1
     for position, tag in enumerate(at):
         estimate[tag] = fit.coef[position, 0]
@@ -164,9 +172,7 @@ def _estimates(
 def _item_rules(
     fit: StageFit, tags: Sequence[Tag], items: Floats, n_items: int, min_items: int
 ) -> tuple[Reason | None, ...]:
-    """What the outcome or the items that carry a tag forbid, whatever the instruments."""
-    if not fit.outcome_varies[0]:
-        return (Reason("reason.no_outcome_variation"),) * len(tags)
+    """What the items that carry a tag forbid, whatever the instruments."""
     return refuse(
         tags,
         items=items,
