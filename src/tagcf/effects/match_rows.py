@@ -25,6 +25,8 @@ class MatchRows:
     w: Floats  # (n,)
     clusters: Codes  # (n, C)
     exact: NDArray[np.int64]  # (n,) exact-matching cell
+    x_sum: Floats  # (P,) weighted sum of the controls
+    x_squares: Floats  # (P,) … of their squares
     thinned: int  # one row in so many was kept
 
 
@@ -49,7 +51,7 @@ def gather_rows(
         seen += len(e)
         parts.append((block.cell[at], x[at], e[at], block.w[at], block.clusters[at], exact[at]))
     cell, x, e, w, clusters, exact = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return MatchRows(cell, x, e, w, clusters, exact, step)
+    return MatchRows(cell, x, e, w, clusters, exact, w @ x, w @ x**2, step)
 
 
 def _bins(log: EventLog, design: Design, using: Matching) -> list[tuple[int, Floats | int]]:

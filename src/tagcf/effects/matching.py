@@ -26,7 +26,7 @@ from tagcf.effects.joint import Fit, fit_joint
 from tagcf.effects.match_rows import MatchRows, gather_rows
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.pairing import Pairing, pair
-from tagcf.effects.propensity import logit_score
+from tagcf.effects.propensity import even_sample, fit_logit
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS, nearest_tags, refuse
 from tagcf.types import Balance, Codes, EventLog, Floats, Mask, Reason, Tag
 
@@ -138,13 +138,23 @@ def _match_one(
         slope[at] = 0.0
         score = (fit.part.cell_tags @ slope)[rows.cell]
     else:
-        columns = np.hstack([rows.x, fit.tags[:, _telling(at, fit, others)][rows.cell]])
-        score = logit_score(columns, carries.astype(float), rows.w)
+        score = _propensity_score(at, fit, rows, carries, others)
     caliper = None if using.caliper is None else using.caliper * float(score.std())
     if design.absorbs == "stratum":
         caliper = None  # a stratum has a handful of arms: the nearest, corrected, is the best match
     pairing = pair(score, carries, rows.exact, rows.w, caliper)
     return _effect(at, tags, design, fit, rows, carries, pairing)
+
+
+def _propensity_score(at: int, fit: Fit, rows: MatchRows, carries: Mask, others: Mask) -> Floats:
+    """(n,) logit, fitted on an even sample of rows; tags enter by cell, without a copy per row."""
+    tags = fit.tags[:, _telling(at, fit, others)]
+    some = even_sample(len(rows.w))
+    columns = np.hstack([rows.x[some], tags[rows.cell[some]]])
+    logit = fit_logit(columns, carries[some].astype(float), rows.w[some])
+    own = rows.x.shape[1]
+    by_cell = tags @ logit.slope[own:] + logit.intercept
+    return np.asarray(rows.x @ logit.slope[:own] + by_cell[rows.cell])
 
 
 def _telling(at: int, fit: Fit, others: Mask) -> NDArray[np.integer]:
@@ -168,33 +178,36 @@ def _effect(
     carries: Mask,
     pairing: Pairing,
 ) -> _One:
-    treated_weight = rows.w * pairing.matched
-    total = treated_weight.sum()
-    n_out = rows.e.shape[1]
+    some = np.flatnonzero(pairing.matched | (pairing.reuse > 0))  # the rest plays no part
+    cell, e = rows.cell[some], rows.e[some]
+    treated, reuse = rows.w[some] * pairing.matched[some], pairing.reuse[some]
+    total = treated.sum()
     share = float(total / max(rows.w[carries].sum(), 1e-300))
     if total <= 0:
-        nothing = np.full(n_out, np.nan)
+        nothing = np.full(e.shape[1], np.nan)
         return _One(nothing, nothing, 1.0, share, 0.0, ())
-    r = rows.e + np.outer(carries, fit.solved.coef[at])
-    r = r - _correction(rows.x[:, plain_controls(fit.control_names)], r, pairing.reuse)
-    side = treated_weight - pairing.reuse  # + for treated, - for controls
+    r = e + np.outer(carries[some], fit.solved.coef[at])
+    r = r - _correction(rows.x[some][:, plain_controls(fit.control_names)], r, reuse)
+    side = treated - reuse  # + for treated, - for controls
     estimate = side @ r / total
-    influence = (side[:, None] * r - np.outer(treated_weight, estimate)) / total
+    influence = (side[:, None] * r - np.outer(treated, estimate)) / total
     # Residuals are smaller than errors by the leverage of their item, as in CR3.
-    lift = fit.errors.inflation[rows.cell] - 1.0
-    influence += (side * lift)[:, None] * rows.e / total
-    weight_by_item = np.bincount(rows.cell, weights=np.abs(side))
-    effective = float(weight_by_item.sum() ** 2 / max((weight_by_item**2).sum(), 1e-300))
-    treated_items = np.bincount(rows.cell, weights=treated_weight)
-    df = float(treated_items.sum() ** 2 / max((treated_items**2).sum(), 1e-300))
+    lift = fit.errors.inflation[cell] - 1.0
+    influence += (side * lift)[:, None] * e / total
     return _One(
         estimate=estimate,
-        se=_clustered_se(influence, rows.clusters),
-        df=max(df - 1.0, 1.0),
+        se=_clustered_se(influence, rows.clusters[some]),
+        df=max(_effective(cell, treated) - 1.0, 1.0),
         share=share,
-        effective=effective,
+        effective=_effective(cell, np.abs(side)),
         balance=balance_of(at, tags, design, fit, rows, pairing),
     )
+
+
+def _effective(cell: Codes, weight: Floats) -> float:
+    """Effective number of cells, (Σw)²/Σw²."""
+    by_cell = np.bincount(cell, weights=weight)
+    return float(by_cell.sum() ** 2 / max((by_cell**2).sum(), 1e-300))
 
 
 def _correction(x: Floats, r: Floats, reuse: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import linalg
 from scipy.special import expit
@@ -12,8 +14,21 @@ MOST_ROWS = 20_000  # rows that a score is fitted on; all rows are scored
 PENALTY = 0.1  # ridge on standardised columns: keeps separated data finite
 
 
-def logit_score(columns: Floats, carries: Floats, weight: Floats) -> Floats:
-    """(n,) logit of the propensity, by penalised Newton steps on an even sample of rows.
+@dataclass(frozen=True, slots=True)
+class LogitFit:
+    """A fitted score: ``intercept + columns @ slope`` is the logit. m columns."""
+
+    intercept: float
+    slope: Floats  # (m,)
+
+
+def even_sample(n_rows: int) -> slice:
+    """Rows that a score is fitted on: at most about `MOST_ROWS`, evenly spaced."""
+    return slice(None, None, max(1, n_rows // MOST_ROWS))
+
+
+def fit_logit(columns: Floats, carries: Floats, weight: Floats) -> LogitFit:
+    """Fit the logit of the propensity by penalised Newton steps.
 
     Parameters
     ----------
@@ -24,15 +39,15 @@ def logit_score(columns: Floats, carries: Floats, weight: Floats) -> Floats:
     weight
         (n,) row weights.
     """
-    step = max(1, len(carries) // MOST_ROWS)
-    x, d, w = columns[::step], carries[::step], weight[::step]
-    centre, scale = x.mean(axis=0), x.std(axis=0)
+    centre, scale = columns.mean(axis=0), columns.std(axis=0)
     use = scale > 1e-12
-    x = np.column_stack([np.ones(len(x)), (x[:, use] - centre[use]) / scale[use]])
-    beta = _newton(x, d, w / w.mean())
+    scaled = (columns[:, use] - centre[use]) / scale[use]
+    beta = _newton(
+        np.column_stack([np.ones(len(columns)), scaled]), carries, weight / weight.mean()
+    )
     slope = np.zeros(columns.shape[1])
     slope[use] = beta[1:] / scale[use]
-    return np.asarray(columns @ slope + (beta[0] - centre @ slope))
+    return LogitFit(float(beta[0] - centre @ slope), slope)
 
 
 def _newton(x: Floats, d: Floats, w: Floats) -> Floats:
