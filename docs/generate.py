@@ -2,7 +2,8 @@
 
 ``python docs/generate.py`` writes; ``--check`` prints what is out of date and exits 1;
 ``--run`` also runs the demo and README's Python lines for their real output (a minute), and
-takes the picture of the report (needs /usr/bin/chromium).
+takes the picture of the report (needs /usr/bin/chromium); ``--test-log FILE`` puts the end of
+a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 
 | part | made from |
 |---|---|
@@ -12,6 +13,7 @@ takes the picture of the report (needs /usr/bin/chromium).
 | docs/reference/effects-json.md, reasons | the text catalogue |
 | README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
+| README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
 """
 
@@ -52,10 +54,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description="generated parts of the documentation")
     options.add_argument("--check", action="store_true")
     options.add_argument("--run", action="store_true")
+    options.add_argument("--test-log", type=Path)
     chosen = options.parse_args()
     pages = dict(generated())
     if chosen.run:
         pages = dict(with_outputs(pages))
+    if chosen.test_log:
+        shown = end_of_tests(chosen.test_log.read_text("utf-8"))
+        pages |= {path: put(pages[path], "test", shown) for path in READMES.values()}
     stale = [path for path, text in pages.items() if text != _old(path)]
     for path in stale:
         if chosen.check:
@@ -237,6 +243,22 @@ def with_outputs(pages: dict[Path, str]) -> Iterator[tuple[Path, str]]:
             yield path, put(page, "python", python)
             if language == "en":
                 _picture(Path(folder) / "demo" / "out" / "report.html")
+
+
+def end_of_tests(log: str) -> str:
+    """What a passing ``make test`` said, its dots left out."""
+    kept = (
+        r"All checks passed!",
+        r"\d+ files already formatted",
+        r"Success: .*",
+        r"Contracts: .*",
+        r"=+ \d+ passed.* =+",
+    )
+    lines = [line for line in log.splitlines() if any(re.fullmatch(one, line) for one in kept)]
+    if len(lines) != len(kept):
+        sys.exit("this log is not that of a passing make test")
+    shown = "\n".join(line.strip("= ") for line in lines)
+    return f"```text\n$ make test\n{shown}\n```"
 
 
 def python_lines(page: str) -> str:

@@ -28,14 +28,14 @@ ESTIMANDS = ["direct", "total"]
     epilog="tagcf effects DIR --outcome click --json   |   tagcf effects DIR --by city_tier"
 )
 @folder_argument
-@click.option("--outcome", "outcomes", multiple=True, help="only these outcomes")
+@click.option("--outcome", "outcomes", multiple=True, help="show only these outcomes")
 @click.option(
     "--using",
     type=click.Choice(["joint", "matching", "iv", "naive"]),
     help="run this method alone (without it: every method that applies; joint is printed)",
 )
 @click.option("--by", help="show segments, too; crossed with commas: city_tier,age_band")
-@click.option("--tag", "names", multiple=True, help="only these tags (slug, zh or en name)")
+@click.option("--tag", "names", multiple=True, help="show only these tags (slug, zh or en name)")
 @click.option("--estimand", type=click.Choice(ESTIMANDS), help="direct or total (joint)")
 @click.option("--strict", is_flag=True, help="exit 3 when no tag can be told")
 @json_option
@@ -51,6 +51,8 @@ def effects(
     as_json: bool,
 ) -> int:
     """Estimate what each tag does to each outcome, with interval and verdict."""
+    if estimand is not None and using not in {None, "joint"}:
+        raise click.UsageError(say("error.estimand_joint_only", method=using))
     workspace = open_workspace(folder)
     log = read_log(workspace)
     tags = load_tags(workspace, log)
@@ -58,6 +60,8 @@ def effects(
     check_names(log, outcomes, split)
     question = question_of(workspace, tags, by=(split,) if split else None)
     wanted = {find_tag(name, tags.tags).slug for name in names}
+    counts = {"rows": log.n_rows, "items": len(log.items), "tags": len(tags.tags)}
+    click.echo(say("effects.started", **{key: f"{n:,}" for key, n in counts.items()}), err=True)
     found = estimate_workspace(workspace, log, tags, question, using)
     stored = found
     if using is not None:

@@ -58,6 +58,8 @@ class _Pieces:
     hat: Floats  # (C, T) partialled tags of each cell, controls at the cell's mean
     influence: Floats  # (C, T) what a unit of weighted residual moves the coefficients by
     cell_scores: Floats  # (K, C, T) Σ w e (partialled tags)
+    columns: Floats  # (C, T + P) `hat` beside the cells' mean controls
+    carried: Floats  # (C, T + P) `columns` times the inverse Gram of both
 
     @property
     def inflation(self) -> Floats:
@@ -105,6 +107,8 @@ def clustered_errors(
         hat=hat,
         influence=hat @ solved.inverse,
         cell_scores=np.stack([_cell_scores(part, scores, k) for k in range(n_out)]),
+        columns=np.hstack([hat, part.cell_x]),
+        carried=np.hstack([hat @ solved.inverse, part.cell_x @ part.xx_inverse]),
     )
     leave_out = kind == "CR3"
     every: list[Floats] = []  # (K, G, T) per axis
@@ -180,43 +184,37 @@ def _move_single(pieces: _Pieces, cells: NDArray[np.integer]) -> Floats:
 
 
 def _move_several(pieces: _Pieces, cells: NDArray[np.integer]) -> Floats:
-    """(K, T) move for one cluster of several cells.
-
-    Rows of R are the cells, scaled by the root of their weight, and one more for each group of
-    which the cluster is only a part, since that group's mean moves with it.
-    """
-    sums, part, scores, hat = pieces.sums, pieces.part, pieces.scores, pieces.hat
-    root = np.sqrt(sums.weight[cells])
-    columns = np.hstack([hat, part.cell_x])
-    rows, e = [columns[cells] * root[:, None]], [(scores.e[:, cells] / root).T]
-    for group in np.unique(pieces.cell_group[cells]):
-        inside = cells[pieces.cell_group[cells] == group]
-        rest = part.group_weight[group] - sums.weight[inside].sum()
-        if rest > 1e-12 * part.group_weight[group]:
-            rows.append((sums.weight[inside] @ columns[inside] / np.sqrt(rest))[None])
-            e.append((scores.e[:, inside].sum(axis=1) / np.sqrt(rest))[None])
-    within = pieces.cell_scores[:, cells].sum(axis=1)
-    within = within - np.einsum("ct,kc->kt", hat[cells], scores.e[:, cells])
-    return _move_block(pieces, np.concatenate(rows), np.concatenate(e), within)
-
-
-def _move_block(pieces: _Pieces, rows: Floats, e: Floats, within: Floats) -> Floats:
-    """(K, T) move for one cluster, controls and tags re-estimated together.
+    """(K, T) move for one cluster of several cells, controls and tags re-estimated together.
 
     B⁻¹R'(I - RB⁻¹R')⁻¹e with the block-diagonal B of partialled tags and controls, by eigenvalues
-    so that it stays finite; or (B - R'R)⁻¹R'e where the cluster has more cells than columns.
+    so that it stays finite; or (B - R'R)⁻¹R'e where the cluster has more cells than columns. Rows
+    of R are the cells, scaled by the root of their weight, and one more for each group of which
+    the cluster is only a part, since that group's mean moves with it.
     """
-    solved, n_tags = pieces.solved, pieces.hat.shape[1]
-    inverse = linalg.block_diag(solved.inverse, pieces.part.xx_inverse)
+    sums, part, scores = pieces.sums, pieces.part, pieces.scores
+    root = np.sqrt(sums.weight[cells])
+    mix = [np.diag(root)]  # rows of R as combinations of the cells
+    for group in np.unique(pieces.cell_group[cells]):
+        inside = pieces.cell_group[cells] == group
+        rest = part.group_weight[group] - sums.weight[cells[inside]].sum()
+        if rest > 1e-12 * part.group_weight[group]:
+            mix.append((inside * sums.weight[cells] / np.sqrt(rest))[None])
+    mixed = np.concatenate(mix)
+    rows, carried = mixed @ pieces.columns[cells], mixed @ pieces.carried[cells]
+    e = (mixed / sums.weight[cells]) @ scores.e[:, cells].T
+    within = pieces.cell_scores[:, cells].sum(axis=1)
+    within = within - np.einsum("ct,kc->kt", pieces.hat[cells], scores.e[:, cells])
+    own = within @ pieces.solved.inverse
+    n_tags = pieces.hat.shape[1]
     if len(rows) <= rows.shape[1]:
-        values, vectors = np.linalg.eigh(rows @ inverse @ rows.T)
-        adjusted = rows.T @ (vectors @ (_inverse_gap(values)[:, None] * (vectors.T @ e)))
-        return np.asarray((adjusted[:n_tags].T + within) @ solved.inverse)
-    root = _root(inverse)
-    values, vectors = np.linalg.eigh(root @ (rows.T @ rows) @ root)
-    shares = vectors.T @ (root @ (rows.T @ e))
-    moved = root @ (vectors @ (_inverse_gap(values)[:, None] * shares))
-    return np.asarray(moved[:n_tags].T + within @ solved.inverse)
+        values, vectors = np.linalg.eigh(carried @ rows.T)
+        adjusted = vectors @ (_inverse_gap(values)[:, None] * (vectors.T @ e))
+        return np.asarray((carried[:, :n_tags].T @ adjusted).T + own)
+    half = _root(linalg.block_diag(pieces.solved.inverse, part.xx_inverse))
+    values, vectors = np.linalg.eigh(half @ (rows.T @ rows) @ half)
+    shares = vectors.T @ (half @ (rows.T @ e))
+    moved = half @ (vectors @ (_inverse_gap(values)[:, None] * shares))
+    return np.asarray(moved[:n_tags].T + own)
 
 
 def _root(inverse: Floats) -> Floats:

@@ -13,7 +13,7 @@ from tagcf.effects.design import Design
 from tagcf.effects.methods import Joint
 from tagcf.effects.scores import sum_scores
 from tagcf.effects.solve import Partialled, Solution, partial_out, solve
-from tagcf.types import Codes, EventLog, Floats, Mask
+from tagcf.types import Codes, EventLog, Floats, Mask, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def fit_joint(
     outcomes: tuple[int, ...],
     using: Joint,
     columns: Mask | None = None,
+    base: Fit | None = None,
 ) -> Fit:
     """Fit all tags to outcomes that share their weights.
 
@@ -54,10 +55,12 @@ def fit_joint(
         (I, T) 0/1: what each item carries.
     columns
         (T,) tags that are held against one another; the rest is left out of the model.
+    base
+        A fit of the same rows and outcomes: its sums, in which all tags are, serve again.
     """
     tags = carried[design.cell_item]
-    sums = sum_cells(log, design, outcomes)
-    part = partial_out(sums, tags, design.cell_group, design.n_groups)
+    sums = sum_cells(log, design, outcomes) if base is None else base.sums
+    part = base.part if base else partial_out(sums, tags, design.cell_group, design.n_groups)
     solved = solve(part, columns)
     crossing, nested = cluster_axes(log, design)
     scores = sum_scores(log, design, outcomes, part, solved, crossing)
@@ -124,6 +127,13 @@ def outcomes_vary(sums: CellSums) -> Mask:
     return np.asarray(
         square - (sums.y.sum(axis=0) / total) ** 2 > 1e-12 * np.maximum(square, 1e-300)
     )
+
+
+def outcome_reason(sums: CellSums) -> Reason:
+    """Why an outcome that does not vary tells nothing."""
+    if sums.weight.sum() <= 0:
+        return Reason("reason.no_outcome_values")
+    return Reason("reason.no_outcome_variation")
 
 
 def _items(design: Design, sums: CellSums, carried: Floats) -> Floats:

@@ -17,7 +17,7 @@ from tagcf.effects.design import (
 from tagcf.effects.dose_effects import dose_effects
 from tagcf.effects.estimates import Estimates, to_effects
 from tagcf.effects.fuse import Fused, fuse
-from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.joint import Fit, fit_joint, outcome_reason
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.multiplicity import Target
 from tagcf.effects.refusals import nearest_tags, refuse
@@ -112,8 +112,9 @@ def _sharing_weights(
     shown = task.shown(design)
     columns = task.columns(task.carried[shown].sum(axis=0))
     base = fit_joint(task.log, task.carried, design, outcomes, using, columns)
-    told = _told(task, using, design, outcomes, columns, base)
-    told = _with_own_fits(task, using, design, outcomes, columns, estimand, told)
+    chosen = _chosen(task, using, design, outcomes, columns)
+    told = _told(task, base, chosen[1] if chosen else None)
+    told = _with_own_fits(task, using, (design, base), chosen, columns, estimand, told)
     results = []
     for k, outcome in enumerate(outcomes):
         spec = task.log.outcomes[outcome]
@@ -149,33 +150,35 @@ def _sharing_weights(
     return results
 
 
-def _told(
-    task: Task,
-    using: Joint,
-    design: Design,
-    outcomes: tuple[int, ...],
-    columns: Mask,
-    base: Fit,
-) -> _Told:
-    """Use random rows alone, or fused with the recommender's own where these are worth it."""
-    plain = _Told(
-        base.solved.coef,
-        base.errors.cov,
-        base.errors.df,
-        base.errors.effective,
-        base.solved.kept,
-        base.solved.unique_share,
-        base.solved.aliases,
-        base.errors.crossing_effective,
-        None,
-        int(base.sums.rows.sum()),
-    )
+def _chosen(
+    task: Task, using: Joint, design: Design, outcomes: tuple[int, ...], columns: Mask
+) -> tuple[Design, Fit] | None:
+    """Fit the recommender's own rows, where random rows are the ground to stand on."""
     if design.rows.exposure != "random" or using.rows != "auto":
+        return None
+    rows = replace(design.rows, exposure="chosen", usual_propensity=None)
+    own = replace(design, rows=rows)
+    return own, fit_joint(task.log, task.carried, own, outcomes, using, columns)
+
+
+def _told(task: Task, base: Fit, chosen: Fit | None) -> _Told:
+    """Take a fit as it is, or fused with the recommender's own rows where there is such a fit."""
+    plain = _Told(
+        coef=base.solved.coef,
+        cov=base.errors.cov,
+        df=base.errors.df,
+        effective=base.errors.effective,
+        kept=base.solved.kept,
+        unique_share=base.solved.unique_share,
+        aliases=base.solved.aliases,
+        crossing_effective=base.errors.crossing_effective,
+        fused=None,
+        n_rows=int(base.sums.rows.sum()),
+    )
+    if chosen is None:
         return plain
-    chosen = replace(design, rows=replace(design.rows, exposure="chosen", usual_propensity=None))
-    other = fit_joint(task.log, task.carried, chosen, outcomes, using, columns)
-    enough = np.minimum(base.items, other.items) >= task.question.min_items
-    fused = fuse((base.solved, base.errors), (other.solved, other.errors), enough)
+    enough = np.minimum(base.items, chosen.items) >= task.question.min_items
+    fused = fuse((base.solved, base.errors), (chosen.solved, chosen.errors), enough)
     if fused is None:
         return plain
     return replace(
@@ -185,15 +188,15 @@ def _told(
         df=fused.df,
         effective=fused.effective,
         fused=fused,
-        n_rows=plain.n_rows + int(other.sums.rows.sum()),
+        n_rows=plain.n_rows + int(chosen.sums.rows.sum()),
     )
 
 
 def _with_own_fits(
     task: Task,
     using: Joint,
-    design: Design,
-    outcomes: tuple[int, ...],
+    base: tuple[Design, Fit],
+    chosen: tuple[Design, Fit] | None,
     columns: Mask,
     estimand: Estimand,
     told: _Told,
@@ -201,7 +204,8 @@ def _with_own_fits(
     """Refit what needs a model of its own: total effects, and tags not held for the others."""
     free = task.freed(estimand)
     outside = [] if task.question.hold is None else np.flatnonzero(~columns).tolist()
-    own_model = sorted({*free, *outside})
+    reaches = base[1].items >= task.question.min_items  # the rest is refused whatever it says
+    own_model = sorted(at for at in {*free, *outside} if reaches[at])
     if not own_model:
         return told
     coef, cov, df = told.coef.copy(), told.cov.copy(), told.df.copy()
@@ -210,8 +214,11 @@ def _with_own_fits(
     for at in own_model:
         own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
         own[at] = True
-        fit = fit_joint(task.log, task.carried, design, outcomes, using, own)
-        one = _told(task, using, design, outcomes, own, fit)
+        fits = [
+            fit_joint(task.log, task.carried, design, fit.outcomes, using, own, base=fit)
+            for design, fit in (base, *((chosen,) if chosen else ()))
+        ]
+        one = _told(task, fits[0], fits[1] if chosen else None)
         coef[at], df[:, at], effective[:, at] = one.coef[at], one.df[:, at], one.effective[:, at]
         cov[:, at, :] = cov[:, :, at] = 0.0
         cov[:, at, at] = one.cov[:, at, at]
@@ -235,7 +242,7 @@ def _reasons(
     task: Task, design: Design, base: Fit, told: _Told, k: int
 ) -> tuple[Reason | None, ...]:
     if not base.varies[k]:
-        return (Reason("reason.no_outcome_variation"),) * len(task.slugs)
+        return (outcome_reason(base.sums),) * len(task.slugs)
     used = base.used_items(design)
     return refuse(
         task.tags.tags,

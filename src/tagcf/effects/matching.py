@@ -22,7 +22,7 @@ from tagcf.effects.balance import balance_of, plain_controls
 from tagcf.effects.cells import sum_matrix
 from tagcf.effects.design import Design
 from tagcf.effects.estimates import Estimates
-from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.joint import Fit, fit_joint, outcome_reason
 from tagcf.effects.match_rows import MatchRows, gather_rows
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.pairing import Pairing, pair
@@ -97,7 +97,7 @@ def match_tags(
             why = _late_refusal(one, design)
         found.append(one)
         reasons.append(why)
-    constant = (Reason("reason.no_outcome_variation"),) * len(tags)
+    constant = (outcome_reason(fit.sums),) * len(tags)
     estimates = tuple(
         _estimates(
             log, outcome, k, design, fit, rows, found, tuple(reasons) if fit.varies[k] else constant

@@ -11,7 +11,7 @@ from tagcf.effects.cells import sum_cells
 from tagcf.effects.design import Design, Rows
 from tagcf.effects.dose import Periods
 from tagcf.effects.estimates import Estimates
-from tagcf.effects.joint import outcomes_vary
+from tagcf.effects.joint import outcome_reason, outcomes_vary
 from tagcf.types import EventLog, Floats, Reason
 
 
@@ -55,8 +55,7 @@ def naive_differences(
                 n_items=used.size,
                 rung="observational",
                 reasons=tuple(
-                    _one_sided(n, used.size) if varies[k] else Reason("reason.no_outcome_variation")
-                    for n in items
+                    _one_sided(n, used.size) if varies[k] else outcome_reason(sums) for n in items
                 ),
                 diagnostics=tuple({} for _ in items),
             )
