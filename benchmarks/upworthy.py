@@ -71,13 +71,14 @@ def in_memory(log: EventLog) -> EventLog:
 
 
 def _image_fixed(log: EventLog, items: pl.DataFrame) -> np.ndarray:
-    images = items["eyecatcher_id"].fill_null("").cast(pl.Categorical).to_physical().to_numpy()
+    named = items["eyecatcher_id"].replace("", None).cast(pl.Categorical).to_physical()
+    images = named.cast(pl.Int64).fill_null(-1).to_numpy()
     low = np.full(log.n_strata, np.iinfo(np.int64).max)
     high = np.full(log.n_strata, -1)
     for batch in log.batches():
         np.minimum.at(low, batch.stratum, images[batch.item])
         np.maximum.at(high, batch.stratum, images[batch.item])
-    return low == high
+    return (low == high) & (low >= 0)  # a test whose images are not recorded is not known to be
 
 
 def only_strata(log: EventLog, wanted: np.ndarray) -> EventLog:

@@ -1,6 +1,7 @@
 """One model is tagcf.toml, the TAGCF_* variables and the defaults. Unknown keys are errors.
 
-Precedence: command line, then ``TAGCF_SECTION__KEY`` variables, then ``tagcf.toml``, then defaults.
+Precedence: command line, then variables (``TAGCF_SEED``, ``TAGCF_SECTION__KEY``), then
+``tagcf.toml``, then defaults.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from tagcf.errors import SettingsError
 from tagcf.text import did_you_mean
 
 FILE_NAME = "tagcf.toml"
+# Variables that speak to the command and its tests, not to a workspace.
+NO_SETTINGS = {
+    *("TAGCF_LANG", "TAGCF_DEBUG"),
+    *("TAGCF_SHARED", "TAGCF_REQUIRE_SHARED", "TAGCF_REQUIRE_BROWSER"),
+}
 
 
 class _Section(BaseModel):
@@ -167,15 +173,15 @@ def _with_environment(values: dict[str, Any]) -> dict[str, Any]:
     """Lay ``TAGCF_SECTION__KEY`` over the file's values; values are read as TOML, else as text."""
     merged = {key: dict(part) if isinstance(part, dict) else part for key, part in values.items()}
     for variable, raw in os.environ.items():
-        section, _, key = variable.removeprefix("TAGCF_").partition("__")
-        if not variable.startswith("TAGCF_") or not key:
+        if not variable.startswith("TAGCF_") or variable in NO_SETTINGS:
             continue
+        section, _, key = variable.removeprefix("TAGCF_").partition("__")
         try:
             value: Any = tomllib.loads(f"value = {raw}")["value"]
         except tomllib.TOMLDecodeError:
             value = raw
-        part = merged.setdefault(section.lower(), {})
-        *path, last = key.lower().split("__")
+        *path, last = [step for step in (section.lower(), *key.lower().split("__")) if step]
+        part = merged
         for step in path:
             part = part.setdefault(step, {})
         part[last] = value

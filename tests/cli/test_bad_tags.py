@@ -100,7 +100,7 @@ def test_a_tag_on_one_item_cannot_be_told_from_it(folder: Path, run: Run) -> Non
         lone = effects_of(run, folder, "--using", method)["lone", None]
         assert lone["verdict"] == "cannot tell"
         assert lone["n_treated_items"] == 1
-        assert "1 item" in lone["reason"]
+        assert "carry it: 1" in lone["reason"]
         assert "needed" in lone["reason"]
     chinese = run("effects", folder, "--tag", "lone", "--lang", "zh")
     assert "无法判断: 只有 1 条内容带它" in chinese.stdout

@@ -65,7 +65,7 @@ def test_segments_and_tags(platform: Path, run) -> None:
 def test_reasons_speak_the_chosen_language(platform: Path, run) -> None:
     english = run("effects", platform, "--json").stdout
     chinese = run("effects", platform, "--json", "--lang", "zh").stdout
-    assert "items carry it" in english
+    assert "Items that carry it" in english
     assert "条内容带它" in chinese
 
 

@@ -166,7 +166,7 @@ def test_a_tag_that_cannot_be_told_gives_no_number() -> None:
     assert answer.contributions == ()
     assert str(answer.reason) == (
         'The effect of "Travel" on "click" cannot be told: '
-        "Only 12 items carry it; at least 50 are needed."
+        "Items that carry it: 12; at least 50 are needed."
     )
     choose_language("zh")
     assert "travel中" in str(answer.reason)

@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated platform with its effects."""
     root = tmp_path_factory.mktemp("platform") / "my platform"
     for arguments in (
-        ["simulate", str(root), "--users", "400", "--items", "400", "--tags", "8", "--days", "15"],
+        ["simulate", str(root), "--users", "600", "--items", "500", "--tags", "12", "--days", "15"],
         ["effects", str(root)],
     ):
         with pytest.raises(SystemExit) as done:

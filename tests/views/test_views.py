@@ -159,7 +159,7 @@ def test_a_tag_without_an_estimate_is_in_the_table_with_its_reason(click: Outcom
     row = next(row for row in view.table.rows if row[0].startswith(silent.tag_en))
     assert row[1] == "cannot tell"
     assert row[2] == ""
-    assert row[-1] == "Only 12 items carry it; at least 50 are needed."
+    assert row[-1] == "Items that carry it: 12; at least 50 are needed."
     assert silent.tag_en not in {shown.name for shown in view.chart.rows}
 
 
@@ -233,11 +233,11 @@ def test_an_unsupported_what_if_says_stop(click: OutcomeFacts) -> None:
     view = waterfall_view(what_ifs()[2], click, tag_names(), "A title", "demo")
     assert view.title == "“A title” (Item v3)"
     assert not view.supported
-    assert "do not act on it: Only 3 items do without it" in view.sentence
+    assert "do not act on it: Items without it: 3" in view.sentence
     silent = replace(what_ifs()[2], before=None, after=None, delta=None)
     bare = waterfall_view(silent, click, tag_names(), "A title", "demo")
     assert bare.chart is None
-    assert bare.sentence.startswith("Only 3 items")
+    assert bare.sentence.startswith("Items without it: 3")
 
 
 def test_segments_are_grouped_by_tag(click: OutcomeFacts) -> None:

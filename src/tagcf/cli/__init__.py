@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -27,6 +31,10 @@ VERBS = {
     "settings": ("tagcf.cli.settings", "settings"),
     "doctor": ("tagcf.cli.doctor", "doctor"),
 }
+
+
+# What consoles without UTF-8 get in place of letters that they lack.
+PLAIN = {"−": "-", "–": "-", "—": "-", "…": "...", "\u00a0": " ", "\u2009": " ", "“": '"', "”": '"'}
 
 
 class _Verbs(click.Group):
@@ -53,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors become one readable message and the contract's exit code."""
     # Many small solves: BLAS threads spin against one another and make them slower, not faster.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    codecs.register_error("tagcf", _spelled_plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="tagcf")
     try:
         code = tagcf.main(args=arguments, prog_name="tagcf", standalone_mode=False)
     except TagCFError as error:
@@ -66,4 +78,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except MemoryError as full:
+        click.echo(f"{say('cli.error')}{say('error.no_memory', detail=full)}", err=True)
+        sys.exit(1)
+    except OSError as failed:
+        detail = f"{failed.filename or ''} {failed.strerror or failed}".strip()
+        _give_up("error.system", detail)
+    except Exception as unexpected:  # a mistake of ours: one sentence, and how to report it
+        _give_up("error.unexpected", f"{type(unexpected).__name__}: {unexpected}")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _spelled_plainly(error: UnicodeError) -> tuple[str, int]:
+    """Spell what a console's encoding lacks: a minus stays a minus, never a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wanted = error.object[error.start : error.end]
+    return "".join(PLAIN.get(letter, "?") for letter in wanted), error.end
+
+
+def _give_up(key: str, detail: str) -> NoReturn:
+    """Say what went wrong in one sentence; TAGCF_DEBUG=1 shows where."""
+    if os.environ.get("TAGCF_DEBUG"):
+        traceback.print_exc()
+    click.echo(f"{say('cli.error')}{say(key, detail=detail)}", err=True)
+    sys.exit(1)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tagcf.errors import OutputError
 from tagcf.settings import Settings, load_settings
 
 
@@ -21,9 +22,19 @@ class Workspace:
 
     @property
     def out(self) -> Path:
-        """Folder of everything that tagcf writes; made on first use."""
+        """Folder of everything that tagcf writes; made on first use.
+
+        Raises
+        ------
+        OutputError
+            It cannot be made: a file of that name is in the way, or writing is not allowed.
+        """
         folder = self.root / "out"
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as failed:
+            detail = failed.strerror or str(failed)
+            raise OutputError("error.no_out", path=folder, detail=detail) from failed
         return folder
 
 

@@ -60,7 +60,7 @@ class Platform:
         limits = {
             "users": self.users >= 12,
             "items": self.items >= 16,
-            "tags": self.tags >= 4,
+            "tags": 4 <= self.tags <= 1_000,
             "days": self.days >= 1,
             "seed": self.seed >= 0,
             "random_share": 0 <= self.random_share <= 1,
