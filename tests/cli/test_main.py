@@ -30,9 +30,10 @@ def tagcf(*arguments: object, **variables: str) -> subprocess.CompletedProcess[b
 
 @pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1"])
 def test_a_minus_stays_a_minus_on_any_console(platform: Path, encoding: str) -> None:
-    done = tagcf("effects", platform, "--json", PYTHONIOENCODING="utf-8")
+    few = {"TAGCF_TAGS__MIN_ITEMS": "4"}
+    done = tagcf("effects", platform, "--json", PYTHONIOENCODING="utf-8", **few)
     assert done.returncode == 0, done.stderr
-    done = tagcf("whatif", platform, "--item", "i000000", PYTHONIOENCODING=encoding)
+    done = tagcf("whatif", platform, "--item", "i000000", PYTHONIOENCODING=encoding, **few)
     assert done.returncode == 0, done.stderr
     shown = done.stdout.decode(encoding)
     assert "−" not in shown

@@ -70,7 +70,7 @@ def test_json_says_what_the_page_says(folder: Path, capsys: pytest.CaptureFixtur
     assert len(told["outcomes"]) == 6
     first = told["outcomes"][0]
     kinds = ("raises", "lowers", "no clear effect", "cannot tell")
-    assert sum(len(first[kind]) for kind in kinds) == 8
+    assert sum(len(first[kind]) for kind in kinds) == 12
     headline = first["verdict"].split(". ")[0]
     assert headline.replace("'", "&#39;") in target.read_text("utf-8")
 
