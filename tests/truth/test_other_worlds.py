@@ -8,6 +8,10 @@ from benchmarks.worlds import answers, judged, row, segment_answers
 WORLDS = 20
 LOGGED = ["click", "completion", "watch_time", "like", "depth"]
 
+# With 10% random exposure the chosen rows weigh most, and guarding against their bias has a price
+# where, as in these worlds, there is next to none (see docs/decisions/0005).
+MOST_SCORE = {"little random": 1.40}
+
 pytestmark = pytest.mark.truth
 
 
@@ -18,7 +22,7 @@ def test_every_kind_of_world(kind: str) -> None:
     for outcome in LOGGED:
         joint, plain = row(table, "joint", outcome), row(table, "yardstick", outcome)
         assert joint["coverage"] >= 0.93, (kind, outcome)
-        assert joint["score"] <= 1.25 * plain["score"], (kind, outcome)
+        assert joint["score"] <= MOST_SCORE.get(kind, 1.25) * plain["score"], (kind, outcome)
         assert joint["false_claims"] <= 0.12, (kind, outcome)
         assert row(table, "matching", outcome)["coverage"] >= 0.92, (kind, outcome)
 
