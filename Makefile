@@ -44,8 +44,6 @@ bench: .venv/stamp-groups  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.upworthy
 	$(BIN)/python -m benchmarks.coat
 	$(BIN)/python -m benchmarks.coverage
-	$(BIN)/python -m benchmarks.coat
-	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.tagging
 	$(BIN)/python -m benchmarks.whatif
