@@ -8,9 +8,9 @@ from benchmarks.worlds import answers, judged, row, segment_answers
 WORLDS = 20
 LOGGED = ["click", "completion", "watch_time", "like", "depth"]
 
-# With 10% random exposure the contrasts cannot rule out a bias of the chosen rows that would matter;
-# intervals carry it, and in these worlds, where there is next to none, that is the price: 1.0 to 1.5
-# times the yardstick's score, by outcome and seeds (docs/decisions/0005).
+# With 10% random exposure the contrasts cannot rule out a bias of the chosen rows that would
+# matter. Intervals carry it, and in these worlds, where there is next to none, that is the price:
+# 1.0 to 1.5 times the yardstick's score, by outcome and seeds (docs/decisions/0005).
 MOST_SCORE = {"little random": 1.75}
 
 pytestmark = pytest.mark.truth
