@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from tagcf.text import catalogue, language, say
 from tagcf.types import Effect, Estimand, Method, Rung, Verdict
@@ -23,14 +24,7 @@ SHAPES: dict[Tone, Shape] = {
     "adjusted": "circle",
     "level": "circle",
 }
-RUNGS: tuple[Rung, ...] = (
-    "toggled",
-    "within-stratum",
-    "within-author",
-    "randomised exposure",
-    "instrument",
-    "observational",
-)
+RUNGS: tuple[Rung, ...] = get_args(Rung)
 
 
 @dataclass(frozen=True, slots=True)
