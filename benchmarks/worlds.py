@@ -10,10 +10,10 @@ import polars as pl
 from scipy import stats
 
 from tagcf.data.simulate import Platform, World, simulate
-from tagcf.effects.design import survey
+from tagcf.effects.dose.periods import gather_periods
 from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.linear.design import survey
 from tagcf.effects.methods import Joint, Naive, Using
-from tagcf.effects.periods import gather_periods
 from tagcf.effects.store import effects_frame
 from tagcf.effects.task import Question
 from tagcf.types import ClusterAxis, EventBatch, EventLog

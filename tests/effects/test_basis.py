@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tagcf.effects.basis import expand, make_basis
+from tagcf.effects.linear.basis import expand, make_basis
 from tagcf.types import Covariate
 
 NUMBER = Covariate("length", "number", "items")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
-from tagcf.effects.design import survey
-from tagcf.effects.dose import DoseFit, fit_dose, gather_periods, make_doses
+from tagcf.effects.dose.model import DoseFit, fit_dose, gather_periods, make_doses
+from tagcf.effects.dose.periods import DAY, Periods, inverse_weights, observed_until
 from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.linear.design import survey
 from tagcf.effects.methods import Joint, Naive
-from tagcf.effects.periods import DAY, Periods, inverse_weights, observed_until
 from tagcf.effects.task import Question
 from tagcf.types import Effect, EventLog, Outcome, TagMatrix
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tagcf.effects.clustered import Errors
-from tagcf.effects.fuse import Fused, fuse
-from tagcf.effects.solve import Solution
+from tagcf.effects.joint.fuse import Fused, fuse
+from tagcf.effects.linear.clustered import Errors
+from tagcf.effects.linear.solve import Solution
 
 
 def fit(coef: np.ndarray, se: float) -> tuple[Solution, Errors]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tagcf.data.arrays import log_from_arrays
-from tagcf.effects.design import absorbed_group, make_design, survey
-from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.joint.fit import Fit, fit_joint
+from tagcf.effects.linear.design import absorbed_group, make_design, survey
 from tagcf.effects.methods import Joint
 
 N_ITEMS, N_TAGS = 40, 3

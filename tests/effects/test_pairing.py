@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tagcf.effects.pairing import pair
+from tagcf.effects.matching.pairing import pair
 
 
 def brute_force(

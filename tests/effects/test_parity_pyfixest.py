@@ -6,8 +6,8 @@ import pyfixest
 import pytest
 
 from tagcf.data.arrays import log_from_arrays
-from tagcf.effects.design import absorbed_group, make_design, survey
-from tagcf.effects.joint import Fit, fit_joint
+from tagcf.effects.joint.fit import Fit, fit_joint
+from tagcf.effects.linear.design import absorbed_group, make_design, survey
 from tagcf.effects.methods import Joint
 
 COEF_TOLERANCE = 1e-6

@@ -9,8 +9,8 @@ import pytest
 from linearmodels.iv import IV2SLS
 from scipy import stats
 
-from tagcf.effects.instruments import StageFit, two_stage
-from tagcf.effects.stage_sums import StageBlock
+from tagcf.effects.instruments.least_squares import StageFit, two_stage
+from tagcf.effects.instruments.stage_sums import StageBlock
 
 
 def blocks_of(

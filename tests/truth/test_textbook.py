@@ -9,7 +9,7 @@ from linearmodels.datasets import mroz
 
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.instruments import StageBlock, StageFit, two_stage
+from tagcf.effects.instruments.least_squares import StageBlock, StageFit, two_stage
 from tagcf.effects.methods import Joint, Matching, Naive, Using
 from tagcf.types import Effect
 

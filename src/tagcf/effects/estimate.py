@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from tagcf.effects.design import make_design, survey
-from tagcf.effects.dose import gather_periods
+from tagcf.effects.dose.model import gather_periods
 from tagcf.effects.estimates import nothing_told, to_effects
-from tagcf.effects.joint_effects import joint_effects, plan
-from tagcf.effects.matching import match_tags
+from tagcf.effects.instruments.two_stage import two_stage_effects
+from tagcf.effects.joint.effects import joint_effects, plan
+from tagcf.effects.linear.design import make_design, survey
+from tagcf.effects.matching.match import match_tags
 from tagcf.effects.methods import Joint, Matching, TwoStage, Using
 from tagcf.effects.naive import naive_differences, naive_return
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
 from tagcf.effects.task import Question, Task, select
-from tagcf.effects.two_stage import two_stage_effects
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
 from tagcf.types import Balance, Effect, EventLog, Reason, Tag, TagEffects, TagMatrix

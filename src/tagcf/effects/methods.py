@@ -27,7 +27,7 @@ class Joint:
         Absorb the author's mean where the settings name an author (and no stratum).
     rows
         ``"auto"``: where rows of random exposure can carry the answer, these, fused with the
-        recommender's own rows as far as those prove unbiased (`tagcf.effects.fuse`), else all
+        recommender's own rows as far as those prove unbiased (`tagcf.effects.joint.fuse`), else all
         rows; ``"random"``: the random rows alone where they can; ``"all"``: all rows alike.
     """
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tagcf.effects.basis import Basis
-from tagcf.effects.cells import sum_cells
-from tagcf.effects.design import Design, Rows
-from tagcf.effects.dose import Periods
+from tagcf.effects.dose.model import Periods
 from tagcf.effects.estimates import Estimates
-from tagcf.effects.joint import outcome_reason, outcomes_vary
+from tagcf.effects.joint.fit import outcome_reason, outcomes_vary
+from tagcf.effects.linear.basis import Basis
+from tagcf.effects.linear.cells import sum_cells
+from tagcf.effects.linear.design import Design, Rows
 from tagcf.types import EventLog, Floats, Reason
 
 

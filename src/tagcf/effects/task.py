@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.design import Design, Survey
+from tagcf.effects.linear.design import Design, Survey
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
 from tagcf.types import (
     Balance,

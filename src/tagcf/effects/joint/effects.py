@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tagcf.effects.design import (
+from tagcf.effects.dose.effects import dose_effects
+from tagcf.effects.estimates import Estimates, to_effects
+from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
+from tagcf.effects.joint.fuse import Fused, fuse
+from tagcf.effects.linear.design import (
     Design,
     Survey,
     absorbed_group,
@@ -14,10 +18,6 @@ from tagcf.effects.design import (
     random_rows_suffice,
     survey,
 )
-from tagcf.effects.dose_effects import dose_effects
-from tagcf.effects.estimates import Estimates, to_effects
-from tagcf.effects.fuse import Fused, fuse
-from tagcf.effects.joint import Fit, fit_joint, outcome_reason
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.multiplicity import Target
 from tagcf.effects.refusals import nearest_tags, refuse

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from tagcf.effects.cells import sum_matrix, total_by
+from tagcf.effects.linear.cells import sum_matrix, total_by
 from tagcf.types import Codes, Floats, Mask
 
 NO_VARIATION = 1e-10  # share of a column's sum of squares below which nothing of it is left

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from tagcf.effects.cells import CellSums, total_by
+from tagcf.effects.linear.cells import CellSums, total_by
 from tagcf.types import Codes, Floats, Mask
 
 ALIAS_TOLERANCE = 1e-7  # share of a tag's variance left over by tags before it in the pivoting

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.cells import block_of
-from tagcf.effects.design import Design
-from tagcf.effects.joint import Fit
+from tagcf.effects.joint.fit import Fit
+from tagcf.effects.linear.cells import block_of
+from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.scores import residuals
 from tagcf.effects.methods import Matching
-from tagcf.effects.scores import residuals
 from tagcf.types import Codes, EventLog, Floats
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
+from tagcf.effects.instruments.stage_sums import inverse
 from tagcf.effects.multiplicity import ALPHA
-from tagcf.effects.stage_sums import inverse
 from tagcf.types import Floats
 
 REACH = 10.0  # the search goes to sinh(REACH) ≈ 11,000 standard errors either side

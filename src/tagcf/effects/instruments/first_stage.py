@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tagcf.effects.stage_sums import Moments, Scores, inverse
+from tagcf.effects.instruments.stage_sums import Moments, Scores, inverse
 from tagcf.types import Floats
 
 

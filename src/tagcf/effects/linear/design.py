@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from tagcf.effects.basis import Basis, make_basis
+from tagcf.effects.linear.basis import Basis, make_basis
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Rung
 
 Exposure = Literal["any", "random", "chosen"]  # chosen: by the recommender, not at random

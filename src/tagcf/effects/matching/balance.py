@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.cells import total_by
-from tagcf.effects.design import Design
-from tagcf.effects.joint import Fit
-from tagcf.effects.match_rows import MatchRows
-from tagcf.effects.pairing import Pairing
+from tagcf.effects.joint.fit import Fit
+from tagcf.effects.linear.cells import total_by
+from tagcf.effects.linear.design import Design
+from tagcf.effects.matching.pairing import Pairing
+from tagcf.effects.matching.rows import MatchRows
 from tagcf.types import Balance, Floats, Tag
 
 KEEP_CONTROLS = 12  # rows of the love plot per tag

@@ -1,7 +1,7 @@
 """Two-stage least squares from moments, for many endogenous variables, with clustered errors.
 
-Wooldridge (2010, chapter 5); `tagcf.effects.first_stage` says how strong the instruments are and
-`tagcf.effects.anderson_rubin` gives intervals that hold however weak they are.
+Wooldridge (2010, chapter 5); `first_stage` beside this module says how strong the instruments
+are, and `anderson_rubin` gives intervals that hold however weak they are.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagcf.effects.anderson_rubin import FittingSet, fitting_set
-from tagcf.effects.first_stage import conditional_f, plain_f
-from tagcf.effects.stage_sums import (
+from tagcf.effects.instruments.anderson_rubin import FittingSet, fitting_set
+from tagcf.effects.instruments.first_stage import conditional_f, plain_f
+from tagcf.effects.instruments.stage_sums import (
     Moments,
     Scores,
     StageBlock,

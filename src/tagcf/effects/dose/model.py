@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, sparse
 
-from tagcf.effects.periods import Periods, gather_periods
-from tagcf.effects.solve import tell_apart
+from tagcf.effects.dose.periods import Periods, gather_periods
+from tagcf.effects.linear.solve import tell_apart
 from tagcf.types import EventLog, Floats, Mask
 
 __all__ = ["DoseFit", "Doses", "Periods", "fit_dose", "gather_periods", "make_doses"]

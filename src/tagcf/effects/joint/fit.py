@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.cells import CellSums, sum_cells
-from tagcf.effects.clustered import Errors, clustered_errors
-from tagcf.effects.design import Design
+from tagcf.effects.linear.cells import CellSums, sum_cells
+from tagcf.effects.linear.clustered import Errors, clustered_errors
+from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.scores import sum_scores
+from tagcf.effects.linear.solve import Partialled, Solution, partial_out, solve
 from tagcf.effects.methods import Joint
-from tagcf.effects.scores import sum_scores
-from tagcf.effects.solve import Partialled, Solution, partial_out, solve
 from tagcf.types import Codes, EventLog, Floats, Mask, Reason
 
 

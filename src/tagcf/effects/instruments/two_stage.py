@@ -13,13 +13,13 @@ from functools import partial
 
 import numpy as np
 
-from tagcf.effects.basis import expand
-from tagcf.effects.design import Design, make_design, survey
 from tagcf.effects.estimates import Estimates
-from tagcf.effects.instruments import StageFit, two_stage
+from tagcf.effects.instruments.least_squares import StageFit, two_stage
+from tagcf.effects.instruments.stage_sums import StageBlock
+from tagcf.effects.linear.basis import expand
+from tagcf.effects.linear.design import Design, make_design, survey
 from tagcf.effects.methods import TwoStage
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS, refuse
-from tagcf.effects.stage_sums import StageBlock
 from tagcf.errors import EstimationError
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Reason, Tag
 

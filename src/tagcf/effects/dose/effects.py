@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tagcf.effects.design import Survey
-from tagcf.effects.dose import DoseFit, Doses, fit_dose, gather_periods, make_doses
+from tagcf.effects.dose.model import DoseFit, Doses, fit_dose, gather_periods, make_doses
 from tagcf.effects.estimates import Estimates, nothing_told
+from tagcf.effects.linear.design import Survey
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.task import Task
 from tagcf.types import Estimand, Floats, JointFit, Mask, Outcome, Reason

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from tagcf.effects.cells import CellSums
-from tagcf.effects.scores import ScoreSums
-from tagcf.effects.solve import Partialled, Solution
+from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.scores import ScoreSums
+from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, Floats
 
 LEVERAGE_LIMIT = 1.0 - 1e-9

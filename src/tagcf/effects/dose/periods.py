@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.basis import Basis, expand, make_basis
-from tagcf.effects.design import Survey
+from tagcf.effects.linear.basis import Basis, expand, make_basis
+from tagcf.effects.linear.design import Survey
 from tagcf.types import EventBatch, EventLog, Floats, Mask, Outcome
 
 DAY = 86_400.0

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from tagcf.effects.balance import balance_of, plain_controls
-from tagcf.effects.cells import sum_matrix
-from tagcf.effects.design import Design
 from tagcf.effects.estimates import Estimates
-from tagcf.effects.joint import Fit, fit_joint, outcome_reason
-from tagcf.effects.match_rows import MatchRows, gather_rows
+from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
+from tagcf.effects.linear.cells import sum_matrix
+from tagcf.effects.linear.design import Design
+from tagcf.effects.matching.balance import balance_of, plain_controls
+from tagcf.effects.matching.pairing import Pairing, pair
+from tagcf.effects.matching.propensity import even_sample, fit_logit
+from tagcf.effects.matching.rows import MatchRows, gather_rows
 from tagcf.effects.methods import Joint, Matching
-from tagcf.effects.pairing import Pairing, pair
-from tagcf.effects.propensity import even_sample, fit_logit
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS, nearest_tags, refuse
 from tagcf.types import Balance, Codes, EventLog, Floats, Mask, Reason, Tag
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.basis import expand
-from tagcf.effects.design import Design
+from tagcf.effects.linear.basis import expand
+from tagcf.effects.linear.design import Design
 from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagcf.effects.clustered import Errors
+from tagcf.effects.linear.clustered import Errors
+from tagcf.effects.linear.solve import Solution
 from tagcf.effects.multiplicity import critical_value
-from tagcf.effects.solve import Solution
 from tagcf.types import Floats, Mask
 
 FEWEST_CONTRASTS = 10  # tags from which a variance of the bias can be learned

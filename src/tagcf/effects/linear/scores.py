@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tagcf.effects.cells import Block, block_of, sum_matrix, total_by
-from tagcf.effects.design import Design
-from tagcf.effects.solve import Partialled, Solution
+from tagcf.effects.linear.cells import Block, block_of, sum_matrix, total_by
+from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, EventLog, Floats
 
 MOST_CLUSTERS = 65_536  # more clusters of an axis are merged at random: coarser, still valid

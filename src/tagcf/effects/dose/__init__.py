@@ -1,0 +1,1 @@
+"""Outcomes of a user and a period: return within days."""

@@ -1,0 +1,1 @@
+"""Two-stage least squares with randomly assigned columns."""

@@ -1,0 +1,1 @@
+"""All tags at once, on all rows or on random and chosen rows together."""

@@ -1,0 +1,1 @@
+"""Everything linear: sums over the log, and what is solved from them."""

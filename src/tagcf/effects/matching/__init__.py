@@ -1,0 +1,1 @@
+"""Propensity score matching, one tag at a time."""
