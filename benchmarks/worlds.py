@@ -24,7 +24,7 @@ CLAIMS = ["raises", "lowers"]
 OURS = Joint()
 # Joint least squares with two-way errors, as an analyst would run it: all rows alike, plain
 # sandwich, normal-sized t. The yardstick for precision.
-YARDSTICK = Joint(errors="CR1", rows="all")
+YARDSTICK = Joint(errors="CR1", rows="all", item_effects="none")
 
 
 def answers(seeds: Iterable[int], methods: dict[str, Using], **platform: object) -> pl.DataFrame:

@@ -29,10 +29,15 @@ class Joint:
         ``"auto"``: where rows of random exposure can carry the answer, these, fused with the
         recommender's own rows as far as those prove unbiased (`tagcf.effects.joint.fuse`), else all
         rows; ``"random"``: the random rows alone where they can; ``"all"``: all rows alike.
+    item_effects
+        ``"random"``: the mean of an item's n rows counts for σ²/(σ² + nτ²) of them, since all of
+        them share its unseen quality (`tagcf.effects.linear.item_effects`); ``"none"``: all rows
+        count alike.
     """
 
     knots: int = 5
     errors: Literal["CR3", "CR1"] = "CR3"
+    item_effects: Literal["random", "none"] = "random"
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tagcf.effects.linear.cells import CellSums, sum_cells
 from tagcf.effects.linear.clustered import Errors, clustered_errors
 from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.item_effects import item_shares
 from tagcf.effects.linear.scores import sum_scores
 from tagcf.effects.linear.solve import Partialled, Solution, partial_out, solve
 from tagcf.effects.methods import Joint
@@ -21,7 +22,8 @@ class Fit:
     """Joint coefficients of the outcomes that share their weights. T tags, K outcomes."""
 
     outcomes: tuple[int, ...]
-    sums: CellSums
+    sums: CellSums  # of all rows alike
+    share: Floats  # (C,) how much of its rows the mean of a cell counts for in the fit
     part: Partialled
     solved: Solution
     errors: Errors
@@ -60,14 +62,19 @@ def fit_joint(
     """
     tags = carried[design.cell_item]
     sums = sum_cells(log, design, outcomes) if base is None else base.sums
-    part = base.part if base else partial_out(sums, tags, design.cell_group, design.n_groups)
+    share = _shares(sums, tags, design, columns, using) if base is None else base.share
+    counted = sums.discount(share)
+    part = base.part if base else partial_out(counted, tags, design.cell_group, design.n_groups)
     solved = solve(part, columns)
     crossing, nested = cluster_axes(log, design)
-    scores = sum_scores(log, design, outcomes, part, solved, crossing)
-    errors = clustered_errors(sums, part, solved, scores, design.cell_group, nested, using.errors)
+    scores = sum_scores(log, design, outcomes, part, solved, crossing, share)
+    errors = clustered_errors(
+        counted, part, solved, scores, design.cell_group, nested, using.errors, share
+    )
     return Fit(
         outcomes=outcomes,
         sums=sums,
+        share=share,
         part=part,
         solved=solved,
         errors=errors,
@@ -79,6 +86,16 @@ def fit_joint(
         groups=_informative_groups(design, sums, tags),
         varies=outcomes_vary(sums),
     )
+
+
+def _shares(
+    sums: CellSums, tags: Floats, design: Design, columns: Mask | None, using: Joint
+) -> Floats:
+    """(C,) shares of the cells, after a first fit with all rows alike."""
+    if using.item_effects == "none":
+        return np.ones(len(sums.weight))
+    part = partial_out(sums, tags, design.cell_group, design.n_groups)
+    return item_shares(sums, part, solve(part, columns), design.cell_group)
 
 
 def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[Codes, ...]]:

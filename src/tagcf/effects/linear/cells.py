@@ -6,7 +6,7 @@ parts of the log add up to the sums of the whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,25 @@ class CellSums:
     xx: Floats  # (P, P)
     xy: Floats  # (P, K)
     yy: Floats  # (K,)
+
+    def discount(self, share: Floats) -> CellSums:
+        """Let the mean of each cell count for a share (C,) of its rows.
+
+        What varies within a cell keeps its full weight, so that this is generalised least squares
+        with a random effect for each cell (Fuller and Battese 1973) from the same sums.
+        """
+        safe = np.where(self.weight > 0, self.weight, 1.0)[:, None]
+        mean_x, mean_y = self.x / safe, self.y / safe
+        lost = (1.0 - share)[:, None]
+        return replace(
+            self,
+            weight=self.weight * share,
+            x=self.x * share[:, None],
+            y=self.y * share[:, None],
+            xx=self.xx - mean_x.T @ (self.x * lost),
+            xy=self.xy - mean_x.T @ (self.y * lost),
+            yy=self.yy - (mean_y * self.y * lost).sum(axis=0),
+        )
 
     def __add__(self, other: CellSums) -> CellSums:
         return CellSums(

@@ -58,6 +58,7 @@ class _Pieces:
     hat: Floats  # (C, T) partialled tags of each cell, controls at the cell's mean
     influence: Floats  # (C, T) what a unit of weighted residual moves the coefficients by
     cell_scores: Floats  # (K, C, T) Σ w e (partialled tags)
+    share: Floats  # (C,) how much the mean of a cell counts
     columns: Floats  # (C, T + P) `hat` beside the cells' mean controls
     carried: Floats  # (C, T + P) `columns` times the inverse Gram of both
 
@@ -86,11 +87,16 @@ def clustered_errors(
     cell_group: Codes,
     nested: tuple[Codes, ...],
     kind: Literal["CR3", "CR1"],
+    share: Floats,
 ) -> Errors:
     """Covariance of the joint coefficients.
 
     Parameters
     ----------
+    sums, scores
+        Both with the same `share`.
+    share
+        (C,) as in `CellSums.discount`.
     nested
         Cluster codes (C,) of the cells, for each axis that nests them.
     kind
@@ -107,6 +113,7 @@ def clustered_errors(
         hat=hat,
         influence=hat @ solved.inverse,
         cell_scores=np.stack([_cell_scores(part, scores, k) for k in range(n_out)]),
+        share=share,
         columns=np.hstack([hat, part.cell_x]),
         carried=np.hstack([hat @ solved.inverse, part.cell_x @ part.xx_inverse]),
     )
@@ -288,8 +295,8 @@ def _spread(pieces: _Pieces) -> _Spread:
     """Noise within cells and variance between them, by moments (Swamy and Arora 1972)."""
     sums, scores, cell_group = pieces.sums, pieces.scores, pieces.cell_group
     used = sums.weight > 0
-    weight = sums.weight[used]
-    mean = scores.e[:, used] / weight
+    weight = sums.weight[used] / pieces.share[used]  # of all rows
+    mean = scores.e[:, used] / sums.weight[used]
     between_ss = (weight * mean**2).sum(axis=1)
     rows, cells = sums.rows[used].sum(), int(used.sum())
     within = np.maximum(scores.see - between_ss, 0.0)
@@ -310,7 +317,9 @@ def _effective(pieces: _Pieces, spread: _Spread, cluster: Codes) -> tuple[Floats
     effective = np.ones((n_out, influence.shape[1]))
     squares = (influence * sums.weight[:, None]) ** 2
     for k in range(n_out):
-        variance = spread.between[k] + spread.noise[k] / np.where(sums.weight > 0, sums.weight, 1.0)
+        variance = spread.between[k] + spread.noise[k] * pieces.share / np.where(
+            sums.weight > 0, sums.weight, 1.0
+        )
         gamma = np.zeros((position.max() + 1, influence.shape[1]))
         np.add.at(gamma, position, squares * variance[:, None])
         effective[k] = gamma.sum(axis=0) ** 2 / np.maximum((gamma**2).sum(axis=0), 1e-300)

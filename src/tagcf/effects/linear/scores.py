@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -42,8 +42,17 @@ def sum_scores(
     part: Partialled,
     solved: Solution,
     axes: tuple[int, ...],
+    share: Floats,
 ) -> ScoreSums:
-    """Sum the scores of all rows; `axes` are the cluster axes that cells straddle."""
+    """Sum the scores of all rows.
+
+    Parameters
+    ----------
+    axes
+        The cluster axes that cells straddle.
+    share
+        (C,) how much the mean of each cell counts, as in `CellSums.discount`.
+    """
     n_cells, n_controls = part.cell_x.shape
     n_tags, n_out = solved.coef.shape
     clusters = [min(log.clusters[axis].n_clusters, MOST_CLUSTERS) for axis in axes]
@@ -56,6 +65,8 @@ def sum_scores(
         pair_xx=np.zeros((n_out, n_controls, n_controls)),
         crossing=tuple(np.zeros((n_out, count, n_tags)) for count in clusters),
     )
+    lost = (1.0 - share)[:, None]
+    row_tags = share[:, None] * part.cell_tags + lost * (part.cell_x @ part.projection)
     for batch in log.batches():
         block = block_of(log, batch, design, outcomes)
         group = design.cell_group[block.cell]
@@ -71,8 +82,22 @@ def sum_scores(
                 _add_pairs(total, k, block.cell, across, we, x - part.cell_x[block.cell])
             for at, axis in enumerate(axes):
                 code = block.clusters[:, axis] % clusters[at]
-                total.crossing[at][k] += _cluster_scores(code, clusters[at], block, we, x, part)
-    return total
+                total.crossing[at][k] += _cluster_scores(
+                    code, clusters[at], block, we, x, row_tags, part.projection
+                )
+    return _discounted(total, part, share)
+
+
+def _discounted(total: ScoreSums, part: Partialled, share: Floats) -> ScoreSums:
+    """Let what belongs to the mean of a cell count for its share."""
+    lost = total.e * (1.0 - share)
+    return replace(
+        total,
+        e=total.e * share,
+        ex=total.ex - lost[:, :, None] * part.cell_x,
+        pair_ee=total.pair_ee * share**2,
+        pair_ex=total.pair_ex * share[:, None],
+    )
 
 
 def _add_pairs(
@@ -91,10 +116,16 @@ def _add_pairs(
 
 
 def _cluster_scores(
-    code: Codes, n_clusters: int, block: Block, we: Floats, x: Floats, part: Partialled
+    code: Codes,
+    n_clusters: int,
+    block: Block,
+    we: Floats,
+    x: Floats,
+    row_tags: Floats,
+    projection: Floats,
 ) -> Floats:
     """(G, T) sums of the partialled tags times residuals, by cluster."""
-    shape = (n_clusters, part.cell_tags.shape[0])
+    shape = (n_clusters, row_tags.shape[0])
     by_cell = sparse.csr_array((we, (code, block.cell)), shape=shape)
     by_row = sum_matrix(code, we, n_clusters)
-    return np.asarray(by_cell @ part.cell_tags - (by_row @ x) @ part.projection)
+    return np.asarray(by_cell @ row_tags - (by_row @ x) @ projection)
