@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ Codes = NDArray[np.int32]  # dense integers; -1 is "unknown"
 Mask = NDArray[np.bool_]
 
 OutcomeKind = Literal["binary", "rate", "real", "count"]
-Method = Literal["joint", "matching", "iv", "naive"]
+Method = Literal["joint", "matching", "robust", "iv", "naive"]
 Estimand = Literal["direct", "total", "treated", "local"]
 Verdict = Literal["raises", "lowers", "no clear effect", "cannot tell"]
 Rung = Literal[
@@ -191,6 +191,8 @@ class EventLog:
     batches: Callable[[], Iterator[EventBatch]]
     report: ReadReport
     simulated: bool = False
+    # Runs a pass elsewhere than here (on a cluster): fold(start, add) as `effects.linear.passes`.
+    fold: Callable[..., Any] | None = None
 
 
 # ── (2) tags ────────────────────────────────────────────────────────────────
@@ -290,16 +292,226 @@ class JointFit:
 
 
 @dataclass(frozen=True, slots=True)
+class NegativeControl:
+    """An effect that cannot exist: what it was estimated at. `q` is over the tags."""
+
+    name: str  # "next_item", or the outcome that was measured before the impression
+    estimate: float
+    ci_low: float
+    ci_high: float
+    p: float
+    q: float
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """The observed control that an unseen one is measured against: the most dangerous one."""
+
+    control: str
+    r2_tag: float  # share of the tag's remaining variance between items that it explains
+    r2_outcome: float  # … of the outcome's
+    times_estimate: float  # so many times as strong would take the estimate to 0; at most 100
+    times_interval: float  # … would make the interval reach 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """The same effect, weighted in another way. Errors by item."""
+
+    name: Literal["trimmed", "overlap"]
+    estimate: float
+    ci_low: float
+    ci_high: float
+    items: float  # effective number
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Whether items with a tag and without it can be compared. Scores are of items."""
+
+    carriers: tuple[float, ...]  # share of their rows by score, in equal bins from 0 to 1
+    others: tuple[float, ...]
+    cut: float  # items with a score outside [cut, 1 - cut] have no comparable counterpart
+    off_support: float  # share of rows on such items
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """The effect under one other choice of rows, fixed effects, controls and weights."""
+
+    rows: str  # all, random, chosen
+    groups: str  # author, none, stratum
+    controls: str  # knots_5, knots_3, linear, none, or "without:" and the control left out
+    weights: str  # item_effects, rows, items, trimmed
+    estimate: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What speaks against the effect of one tag on one outcome. None: not applicable."""
+
+    tag: str
+    outcome: str
+    stopped_by: str | None  # the check that withdrew the claim
+    placebo_p: float  # share of permutations with as large a t
+    placebo_p_any: float  # … with as large a t of any tag
+    placebo_t: float
+    placebo_draws: tuple[float, ...]  # the t of every permutation
+    by_q: float | None  # Benjamini and Yekutieli
+    simultaneous_p: float | None  # family-wise, all tags of the outcome
+    simultaneous_low: float | None
+    simultaneous_high: float | None
+    robustness: float | None  # robustness value of the estimate
+    robustness_interval: float | None  # … of the interval
+    benchmark: Benchmark | None
+    e_value: float | None
+    e_value_limit: float | None
+    gamma: float | None  # Rosenbaum's Γ up to which the sign holds; 1: not even without bias
+    pairs: int
+    within_author: Specification | None = None  # where authors are known but were not held
+    negatives: tuple[NegativeControl, ...] = ()
+    overlap: Overlap | None = None
+    balance: tuple[Balance, ...] = ()
+    specifications: tuple[Specification, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TagEffects:
     """All effects of a run, with the joint fits and the balance behind them."""
 
     effects: tuple[Effect, ...]
     joint: tuple[JointFit, ...] = ()
     balance: tuple[Balance, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     n_rows: int = 0
     n_items: int = 0
     n_users: int = 0
     simulated: bool = False
+
+
+# ── (3b) for whom, and with what ────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class PairEffect:
+    """What two tags do together beyond the sum of what each does.
+
+    `estimate` is the change of the first tag's effect where the item carries the second, too, on
+    the outcome's own scale. "raises" and "lowers" speak of this surplus.
+    """
+
+    first: str
+    second: str
+    outcome: str
+    estimate: float | None
+    se: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    q: float | None
+    n_both: int  # items that carry both
+    n_first_only: int
+    n_second_only: int
+    effective_items: float
+    rung: Rung
+    verdict: Verdict
+    reason: Reason | None
+    diagnostics: dict[str, float | int | str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingComparison:
+    """How many times the mean effect of its siblings a tag's effect is (Fieller).
+
+    `shape` says what the 95% set is: "interval" between `low` and `high`; "outside" of them (the
+    siblings' mean may be zero); "everything".
+    """
+
+    tag: str
+    parent: str | None
+    siblings: tuple[str, ...]  # those whose effect can be told
+    outcome: str
+    effect: float | None
+    siblings_effect: float | None
+    ratio: float | None
+    shape: Literal["interval", "outside", "everything"] | None
+    low: float | None
+    high: float | None
+    reason: Reason | None  # why nothing, or no interval, can be told
+
+
+@dataclass(frozen=True, slots=True)
+class ParentShrinkage:
+    """A tag's effect shrunken toward what its kin under the nearest common ancestor do."""
+
+    tag: str
+    outcome: str
+    ancestor: str | None  # None: all tags
+    n_kin: int  # tags under the ancestor, itself included
+    kin_effect: float
+    estimate: float
+    shrunk: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserEffect:
+    """A tag's effect on users with one user's features; `average` is everybody's."""
+
+    tag: str
+    outcome: str
+    user: str
+    average: float
+    estimate: float
+    ci_low: float
+    ci_high: float
+    rank: int  # 0: no more than the average is known
+    n_users: int
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowedEffect:
+    """An effect that a tag's own data cannot tell, guessed from other tags. Never a verdict."""
+
+    tag: str
+    outcome: str
+    value: float | None
+    low: float | None
+    high: float | None
+    own_weight: float  # 0: nothing of it is the tag's own data
+    n_items: int  # items that carry the tag
+    n_lenders: int  # tags that the guess was learnt from
+    lenders: tuple[tuple[str, float], ...]  # those that count most, with their weights
+    hidden_coverage: float | None  # share of the lenders that the same guess covers when hidden
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mediation:
+    """An effect split into what goes through a mediator and the rest. Exploratory."""
+
+    tag: str
+    mediator: str
+    outcome: str
+    total: float | None
+    total_low: float | None
+    total_high: float | None
+    direct: float | None
+    direct_low: float | None
+    direct_high: float | None
+    through: float | None
+    through_low: float | None
+    through_high: float | None
+    path: float | None  # by how much the tag makes the mediator more frequent
+    n_both: int
+    n_tag: int
+    n_mediator: int
+    rung: Rung
+    assumption: Reason
+    reason: Reason | None
 
 
 # ── (4) what-if ─────────────────────────────────────────────────────────────

@@ -47,7 +47,9 @@ def fit(
     order = [int(log.items[at]) for at in range(len(log.items))]
     absorbs = absorbed_group(log, author)
     design = make_design(log, survey(log, absorbs), absorbs=absorbs, knots=0, exposure="any")
-    return fit_joint(log, data["carried"][order], design, (0,), Joint(errors=errors))
+    return fit_joint(
+        log, data["carried"][order], design, (0,), Joint(errors=errors, item_effects="none")
+    )
 
 
 def refit(

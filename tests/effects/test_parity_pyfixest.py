@@ -61,7 +61,7 @@ def our_fit(frame: pd.DataFrame, carried: np.ndarray, *, author: bool, weight: b
         clusters={"user": frame["user"].to_numpy(), "item": frame["item"].to_numpy()},
     )
     order = [int(log.items[at]) for at in range(n_items)]
-    using = Joint(knots=0, errors="CR1", author_effects=author)
+    using = Joint(knots=0, errors="CR1", author_effects=author, item_effects="none")
     seen = survey(log, absorbed_group(log, author))
     design = make_design(log, seen, absorbs=absorbed_group(log, author), knots=0, exposure="any")
     return fit_joint(log, carried[order], design, (0,), using)

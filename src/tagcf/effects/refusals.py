@@ -86,7 +86,12 @@ def refuse(
 def nearest_tags(carried: Floats) -> tuple[int, ...]:
     """(T,) for each tag the other one that it correlates with most over items."""
     centred = carried - carried.sum(axis=0) / max(len(carried), 1)
-    norm = np.sqrt((centred**2).sum(axis=0))
-    correlation = centred.T @ centred / np.maximum(np.outer(norm, norm), 1e-300)
+    return nearest_by_gram(centred.T @ centred)
+
+
+def nearest_by_gram(gram: Floats) -> tuple[int, ...]:
+    """(T,) for each tag the other one that it correlates with most, from the Gram (T, T)."""
+    norm = np.sqrt(np.maximum(np.diag(gram), 0.0))
+    correlation = gram / np.maximum(np.outer(norm, norm), 1e-300)
     np.fill_diagonal(correlation, 0.0)
     return tuple(int(at) for at in np.abs(correlation).argmax(axis=1))

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from tagcf.effects.linear.design import Design, Survey
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
@@ -38,6 +39,8 @@ class Question:
     hold: tuple[str, ...] | None = None  # slugs held fixed; None: all
     # Tag -> the tags it causes, directly or through others; total effects leave them free.
     descendants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Groups of slugs that are told as one: the effect of carrying any of them.
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,19 @@ class Task:
 
     log: EventLog
     tags: TagMatrix
-    carried: Floats  # (I, T)
+    carries: Floats | sparse.csr_array  # (I, T) 0/1
     question: Question
+
+    @property
+    def carried(self) -> Floats:
+        """(I, T) what items carry as one dense array, made anew at each call."""
+        if isinstance(self.carries, np.ndarray):
+            return self.carries
+        return np.asarray(self.carries.toarray(), dtype=np.float64)
+
+    def items_with(self, shown: Mask) -> Floats:
+        """(T,) items that carry each tag, of those shown (I,)."""
+        return np.asarray(shown.astype(float) @ self.carries)
 
     @property
     def slugs(self) -> list[str]:
@@ -76,7 +90,9 @@ class Task:
 
     def shown(self, design: Design) -> Mask:
         """(I,) items that the design's rows contain."""
-        shown = np.zeros(len(self.carried), dtype=bool)
+        if not design.rows.segment:
+            return design.items_shown()
+        shown = np.zeros(self.carries.shape[0], dtype=bool)
         for batch in self.log.batches():
             shown[batch.item[design.rows.mask(batch)]] = True
         return shown

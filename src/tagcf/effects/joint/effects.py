@@ -20,7 +20,7 @@ from tagcf.effects.linear.design import (
 )
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.multiplicity import Target
-from tagcf.effects.refusals import nearest_tags, refuse
+from tagcf.effects.refusals import nearest_by_gram, refuse
 from tagcf.effects.task import Task
 from tagcf.types import Effect, Estimand, Floats, JointFit, Mask, Reason, Rung, TagEffects
 
@@ -49,7 +49,7 @@ def plan(task: Task, using: Joint | Matching) -> tuple[Survey, Design]:
     absorbs = absorbed_group(task.log, using.author_effects)
     seen = survey(task.log, absorbs)
     items = np.stack(
-        [(seen.item_rows > 0) @ task.carried, (seen.item_rows_random > 0) @ task.carried]
+        [task.items_with(seen.item_rows > 0), task.items_with(seen.item_rows_random > 0)]
     )
     random = using.rows != "all" and random_rows_suffice(
         task.log, seen, items, task.question.min_items
@@ -110,8 +110,8 @@ def _sharing_weights(
     task: Task, using: Joint, design: Design, outcomes: tuple[int, ...], estimand: Estimand
 ) -> list[tuple[Estimates, JointFit]]:
     shown = task.shown(design)
-    columns = task.columns(task.carried[shown].sum(axis=0))
-    base = fit_joint(task.log, task.carried, design, outcomes, using, columns)
+    columns = task.columns(task.items_with(shown))
+    base = fit_joint(task.log, task.carries, design, outcomes, using, columns)
     chosen = _chosen(task, using, design, outcomes, columns)
     told = _told(task, base, chosen[1] if chosen else None)
     told = _with_own_fits(task, using, (design, base), chosen, columns, estimand, told)
@@ -158,7 +158,7 @@ def _chosen(
         return None
     rows = replace(design.rows, exposure="chosen", usual_propensity=None)
     own = replace(design, rows=rows)
-    return own, fit_joint(task.log, task.carried, own, outcomes, using, columns)
+    return own, fit_joint(task.log, task.carries, own, outcomes, using, columns)
 
 
 def _told(task: Task, base: Fit, chosen: Fit | None) -> _Told:
@@ -215,7 +215,7 @@ def _with_own_fits(
         own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
         own[at] = True
         fits = [
-            fit_joint(task.log, task.carried, design, fit.outcomes, using, own, base=fit)
+            fit_joint(task.log, task.carries, design, fit.outcomes, using, own, base=fit)
             for design, fit in (base, *((chosen,) if chosen else ()))
         ]
         one = _told(task, fits[0], fits[1] if chosen else None)
@@ -254,7 +254,7 @@ def _reasons(
         crossing=told.crossing_effective[k],
         unique_share=told.unique_share,
         effective=told.effective[k],
-        nearest=nearest_tags(task.carried[used]),
+        nearest=nearest_by_gram(base.part.gram + base.part.xd.T @ base.part.projection),
         strata=base.groups if design.absorbs == "stratum" else None,
     )
 

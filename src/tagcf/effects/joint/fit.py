@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from tagcf.effects.linear.cell_tags import CellTags, tags_of_items
 from tagcf.effects.linear.cells import CellSums, sum_cells
-from tagcf.effects.linear.clustered import Errors, clustered_errors
+from tagcf.effects.linear.clustered import Errors, clustered_errors, crossed_codes
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.item_effects import item_shares
-from tagcf.effects.linear.scores import sum_scores
+from tagcf.effects.linear.scores import score_plan, sum_scores
 from tagcf.effects.linear.solve import Partialled, Solution, partial_out, solve
 from tagcf.effects.methods import Joint
 from tagcf.types import Codes, EventLog, Floats, Mask, Reason
@@ -27,13 +29,18 @@ class Fit:
     part: Partialled
     solved: Solution
     errors: Errors
-    tags: Floats  # (C, T)
     control_names: tuple[str, ...]  # (P,)
     baseline: Floats  # (K, T) weighted mean outcome of the rows without the tag
     mean: Floats  # (K,)
     items: Floats  # (T,) items that carry the tag, among the rows used
     groups: Floats  # (T,) fixed-effect groups in which the tag varies
     varies: Mask  # (K,) the outcome is not the same in all rows
+
+    @property
+    def tags(self) -> Floats:
+        """(C, T) what each cell's item carries, as one dense array made anew at each call."""
+        tags = self.part.tags
+        return tags.centred(np.zeros_like(tags.group_mean)).dense()
 
     def used_items(self, design: Design) -> NDArray[np.integer]:
         """Items with rows in which the outcomes were measured."""
@@ -42,7 +49,7 @@ class Fit:
 
 def fit_joint(
     log: EventLog,
-    carried: Floats,
+    carried: Floats | sparse.csr_array,
     design: Design,
     outcomes: tuple[int, ...],
     using: Joint,
@@ -60,17 +67,19 @@ def fit_joint(
     base
         A fit of the same rows and outcomes: its sums, in which all tags are, serve again.
     """
-    tags = carried[design.cell_item]
+    tags = tags_of_items(carried, design.cell_item, design.cell_group, design.n_groups)
     sums = sum_cells(log, design, outcomes) if base is None else base.sums
     share = _shares(sums, tags, design, columns, using) if base is None else base.share
     counted = sums.discount(share)
     part = base.part if base else partial_out(counted, tags, design.cell_group, design.n_groups)
     solved = solve(part, columns)
     crossing, nested = cluster_axes(log, design)
-    scores = sum_scores(log, design, outcomes, part, solved, crossing, share)
-    errors = clustered_errors(
-        counted, part, solved, scores, design.cell_group, nested, using.errors, share
-    )
+    axes = nested or (np.arange(len(design.cell_item), dtype=np.int32),)
+    if len(nested) == 2:
+        axes = (*nested, crossed_codes(nested))
+    plan = score_plan(log, design, outcomes, part, solved, share, axes, crossing)
+    scores = sum_scores(log, plan)
+    errors = clustered_errors(counted, part, solved, scores, nested, using.errors, share)
     return Fit(
         outcomes=outcomes,
         sums=sums,
@@ -78,18 +87,17 @@ def fit_joint(
         part=part,
         solved=solved,
         errors=errors,
-        tags=tags,
         control_names=design.basis.names,
         baseline=_baseline(sums, tags),
         mean=sums.y.sum(axis=0) / max(sums.weight.sum(), 1e-300),
-        items=_items(design, sums, carried),
+        items=_items(design, sums, tags),
         groups=_informative_groups(design, sums, tags),
         varies=outcomes_vary(sums),
     )
 
 
 def _shares(
-    sums: CellSums, tags: Floats, design: Design, columns: Mask | None, using: Joint
+    sums: CellSums, tags: CellTags, design: Design, columns: Mask | None, using: Joint
 ) -> Floats:
     """(C,) shares of the cells, after a first fit with all rows alike."""
     if using.item_effects == "none":
@@ -130,11 +138,13 @@ def _nests(coarse: Codes, fine: Codes, *, first: bool) -> bool:
     return bool(pairs == n_fine and (n_coarse < n_fine or first))
 
 
-def _baseline(sums: CellSums, tags: Floats) -> Floats:
+def _baseline(sums: CellSums, tags: CellTags) -> Floats:
     """(K, T) weighted mean outcome of rows without each tag."""
-    without = 1.0 - tags
-    weight = sums.weight @ without
-    return np.asarray((sums.y.T @ without) / np.where(weight > 0, weight, np.nan))
+    totals = np.column_stack([sums.y, sums.weight])
+    without = totals.sum(axis=0)[:, None] - tags.summed(totals)
+    weight = without[-1]
+    enough = weight > 1e-9 * max(float(sums.weight.sum()), 1e-300)
+    return np.asarray(without[:-1] / np.where(enough, weight, np.nan))
 
 
 def outcomes_vary(sums: CellSums) -> Mask:
@@ -153,16 +163,22 @@ def outcome_reason(sums: CellSums) -> Reason:
     return Reason("reason.no_outcome_variation")
 
 
-def _items(design: Design, sums: CellSums, carried: Floats) -> Floats:
+def _items(design: Design, sums: CellSums, tags: CellTags) -> Floats:
     """(T,) items among the rows used that carry each tag."""
     used = np.unique(design.cell_item[sums.weight > 0])
-    return np.asarray(carried[used].sum(axis=0))
+    shown = np.zeros(tags.carried.shape[0])
+    shown[used] = 1.0
+    return np.asarray(shown @ tags.carrying())
 
 
-def _informative_groups(design: Design, sums: CellSums, tags: Floats) -> Floats:
+def _informative_groups(design: Design, sums: CellSums, tags: CellTags) -> Floats:
     """(T,) groups that hold rows with and rows without the tag."""
-    used = sums.weight > 0
+    used = np.flatnonzero(sums.weight > 0)
     count = np.bincount(design.cell_group[used], minlength=design.n_groups)
-    with_tag = np.zeros((design.n_groups, tags.shape[1]))
-    np.add.at(with_tag, design.cell_group[used], tags[used])
-    return np.asarray(((with_tag > 0) & (with_tag < count[:, None])).sum(axis=0), dtype=float)
+    place = (design.cell_group[used], design.cell_item[used])
+    shape = (design.n_groups, tags.carried.shape[0])
+    carrying = sparse.csr_array((np.ones(used.size), place), shape=shape) @ tags.carrying()
+    carrying = sparse.csr_array(carrying)
+    group = np.repeat(np.arange(design.n_groups), np.diff(carrying.indptr))
+    both = (carrying.data > 0) & (carrying.data < count[group])
+    return np.bincount(carrying.indices[both], minlength=carrying.shape[1]).astype(float)

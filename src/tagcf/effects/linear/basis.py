@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tagcf.effects.linear.kernels import expand_terms
 from tagcf.types import Covariate, Floats
 
 FEW_VALUES = 3  # a number with at most so many values is kept linear
@@ -89,41 +90,34 @@ def _names(term: Term) -> list[str]:
 
 def expand(basis: Basis, covariates: Floats) -> Floats:
     """Return the (n, P) design columns of (n, p) covariates; missing numbers go to the mean."""
-    n_rows = covariates.shape[0]
-    columns = np.empty((n_rows, len(basis.names)))
-    at = 0
-    for term in basis.terms:
-        values = covariates[:, term.position]
-        if term.category:
-            for level in term.levels:
-                columns[:, at] = values == level
-                at += 1
-            unknown = values < 0
-        else:
-            unknown = ~np.isfinite(values)
-            scaled = (np.where(unknown, term.center, values) - term.center) / term.scale
-            columns[:, at] = scaled
-            at += 1
-            at = _fill_spline(columns, at, scaled, term.knots)
-        if term.missing:
-            columns[:, at] = unknown
-            at += 1
+    columns = np.zeros((covariates.shape[0], len(basis.names)))
+    if basis.terms:
+        _fill(basis, covariates, columns)
     return columns
 
 
-def _fill_spline(columns: Floats, at: int, x: Floats, knots: tuple[float, ...]) -> int:
-    """Write the nonlinear columns of a natural cubic spline (linear beyond the outer knots)."""
-    if not knots:
-        return at
-    last, before = knots[-1], knots[-2]
-    span = (last - knots[0]) ** 2
-    tail_last = np.maximum(x - last, 0.0) ** 3
-    tail_before = np.maximum(x - before, 0.0) ** 3
-    for knot in knots[:-2]:
-        columns[:, at] = (
-            np.maximum(x - knot, 0.0) ** 3
-            - tail_before * (last - knot) / (last - before)
-            + tail_last * (before - knot) / (last - before)
-        ) / span
-        at += 1
-    return at
+def _fill(basis: Basis, covariates: Floats, columns: Floats) -> None:
+    """Hand the terms to the compiled loop, as arrays."""
+    widths = [len(_names(term)) for term in basis.terms]
+    first = np.cumsum([0, *widths[:-1]])
+    knots = np.full((len(widths), max(len(term.knots) for term in basis.terms) + 1), np.nan)
+    highest = max((max(term.levels, default=0) for term in basis.terms), default=0)
+    levels = np.full((len(widths), highest + 1), -1)
+    missing = np.full(len(widths), -1)
+    for t, term in enumerate(basis.terms):
+        knots[t, : len(term.knots)] = term.knots
+        levels[t, list(term.levels)] = first[t] + np.arange(len(term.levels))
+        if term.missing:
+            missing[t] = first[t] + widths[t] - 1
+    expand_terms(
+        covariates,
+        np.array([-1 if term.category else len(term.knots) for term in basis.terms]),
+        np.array([term.position for term in basis.terms]),
+        np.array([term.center for term in basis.terms]),
+        np.array([term.scale for term in basis.terms]),
+        first,
+        missing,
+        knots,
+        levels,
+        columns,
+    )

@@ -1,12 +1,13 @@
 """One additive statistic: sums per cell and cross-products of the controls.
 
 Everything linear in tags comes from these sums, because tags do not vary within a cell. Sums of
-parts of the log add up to the sums of the whole.
+parts of the log add up to the sums of the whole, and come off it again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import io
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from scipy import sparse
 
 from tagcf.effects.linear.basis import expand
 from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.kernels import add_rows
+from tagcf.effects.linear.passes import over_log
 from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 
@@ -35,29 +38,42 @@ class CellSums:
         What varies within a cell keeps its full weight, so that this is generalised least squares
         with a random effect for each cell (Fuller and Battese 1973) from the same sums.
         """
+        if (share == 1.0).all():
+            return self
         safe = np.where(self.weight > 0, self.weight, 1.0)[:, None]
-        mean_x, mean_y = self.x / safe, self.y / safe
         lost = (1.0 - share)[:, None]
+        lost_x, lost_y = self.x * lost, self.y * lost
         return replace(
             self,
             weight=self.weight * share,
-            x=self.x * share[:, None],
-            y=self.y * share[:, None],
-            xx=self.xx - mean_x.T @ (self.x * lost),
-            xy=self.xy - mean_x.T @ (self.y * lost),
-            yy=self.yy - (mean_y * self.y * lost).sum(axis=0),
+            x=self.x - lost_x,
+            y=self.y - lost_y,
+            xx=self.xx - lost_x.T @ (self.x / safe),
+            xy=self.xy - lost_x.T @ (self.y / safe),
+            yy=self.yy - (lost_y * self.y / safe).sum(axis=0),
         )
 
     def __add__(self, other: CellSums) -> CellSums:
-        return CellSums(
-            self.rows + other.rows,
-            self.weight + other.weight,
-            self.x + other.x,
-            self.y + other.y,
-            self.xx + other.xx,
-            self.xy + other.xy,
-            self.yy + other.yy,
-        )
+        return CellSums(*(one + two for one, two in self._beside(other)))
+
+    def __sub__(self, other: CellSums) -> CellSums:
+        return CellSums(*(one - two for one, two in self._beside(other)))
+
+    def _beside(self, other: CellSums) -> list[tuple[Floats, Floats]]:
+        names = [field.name for field in fields(self)]
+        return [(getattr(self, name), getattr(other, name)) for name in names]
+
+    def to_bytes(self) -> bytes:
+        """Arrays in numpy's own format, without pickle."""
+        sink = io.BytesIO()
+        np.savez(sink, **{field.name: getattr(self, field.name) for field in fields(self)})
+        return sink.getvalue()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> CellSums:
+        """Read what `to_bytes` wrote."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return CellSums(**{field.name: arrays[field.name] for field in fields(CellSums)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,48 +90,50 @@ class Block:
 
 def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[int, ...]) -> Block:
     """Pick the used rows of a batch: those of the design that have the outcomes measured."""
-    keep = design.rows.mask(batch) & (batch.weights[:, outcomes[0]] > 0)
+    weight = batch.weights[:, outcomes[0]]
+    used = design.rows.mask(batch) & (weight > 0)
+    keep = slice(None) if used.all() else used  # views where all rows are used, no copies
     return Block(
         cell=design.cells(log, batch, keep),
         x=expand(design.basis, batch.covariates[keep]),
         y=batch.outcomes[keep][:, list(outcomes)],
-        w=batch.weights[keep, outcomes[0]] * design.rows.standing(batch)[keep],
+        w=weight[keep] * design.rows.standing(batch)[keep],
         clusters=batch.clusters[keep],
         user=batch.user[keep],
     )
 
 
-def sum_block(block: Block, n_cells: int) -> CellSums:
-    """Sums of one block of rows."""
-    rows = np.bincount(block.cell, minlength=n_cells).astype(float)
-    by_cell = sum_matrix(block.cell, block.w, n_cells)
-    weighted = block.x * block.w[:, None]
+def empty_sums(design: Design, n_outcomes: int) -> CellSums:
+    """Sums over no rows."""
+    n_cells, n_controls = len(design.cell_keys), len(design.basis.names)
     return CellSums(
-        rows=rows,
-        weight=total_by(block.cell, block.w, n_cells),
-        x=by_cell @ block.x,
-        y=by_cell @ block.y,
-        xx=weighted.T @ block.x,
-        xy=weighted.T @ block.y,
-        yy=(block.w[:, None] * block.y**2).sum(axis=0),
+        rows=np.zeros(n_cells),
+        weight=np.zeros(n_cells),
+        x=np.zeros((n_cells, n_controls)),
+        y=np.zeros((n_cells, n_outcomes)),
+        xx=np.zeros((n_controls, n_controls)),
+        xy=np.zeros((n_controls, n_outcomes)),
+        yy=np.zeros(n_outcomes),
     )
+
+
+def add_block(total: CellSums, block: Block) -> None:
+    """Add the rows of a block to sums, in place."""
+    add_rows(block.cell, block.w, block.x, block.y, total.rows, total.weight, total.x, total.y)
+    alike = bool((block.w == 1.0).all())
+    x = block.x if alike else block.x * block.w[:, None]
+    np.add(total.xx, x.T @ block.x, out=total.xx)
+    np.add(total.xy, x.T @ block.y, out=total.xy)
+    np.add(total.yy, (block.w[:, None] * block.y**2).sum(axis=0), out=total.yy)
 
 
 def sum_cells(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> CellSums:
     """Sums over the whole log, one block in memory at a time."""
-    n_cells, n_controls = len(design.cell_keys), len(design.basis.names)
-    total = CellSums(
-        rows=np.zeros(n_cells),
-        weight=np.zeros(n_cells),
-        x=np.zeros((n_cells, n_controls)),
-        y=np.zeros((n_cells, len(outcomes))),
-        xx=np.zeros((n_controls, n_controls)),
-        xy=np.zeros((n_controls, len(outcomes))),
-        yy=np.zeros(len(outcomes)),
-    )
-    for batch in log.batches():
-        total = total + sum_block(block_of(log, batch, design, outcomes), n_cells)
-    return total
+
+    def add(total: CellSums, batch: EventBatch) -> None:
+        add_block(total, block_of(log, batch, design, outcomes))
+
+    return over_log(log, lambda: empty_sums(design, len(outcomes)), add)
 
 
 def total_by(code: NDArray[np.integer], weight: Floats, n_codes: int) -> Floats:

@@ -6,18 +6,20 @@ Tags do not vary within a cell, so cells are all that the tags' part of a regres
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from tagcf.effects.linear.basis import Basis, make_basis
+from tagcf.effects.linear.kernels import widen_range
+from tagcf.effects.linear.passes import over_log
+from tagcf.effects.linear.seen import Seen
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Rung
 
 Exposure = Literal["any", "random", "chosen"]  # chosen: by the recommender, not at random
 
 MOST_STANDING = 20.0  # inverse-propensity weights stay within a factor of so much
-SAMPLE_ROWS = 50_000  # rows that spline knots and category levels are chosen from
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Survey:
 
     sample: Floats  # (m, p) covariates of evenly drawn rows
     cell_keys: np.ndarray  # (C,) int64, sorted: group · I + item, over all rows
+    cluster_range: tuple[Codes, Codes]  # (C axes, cells) smallest and largest cluster of a cell
     item_rows: Floats  # (I,) rows per item
     item_rows_random: Floats  # (I,) rows of random exposure per item
     weight_groups: tuple[tuple[int, ...], ...]  # outcomes that share their weights
@@ -74,83 +77,60 @@ class Design:
     cell_item: Codes  # (C,)
     cell_group: Codes  # (C,)
     cell_keys: np.ndarray  # (C,) int64, sorted
+    cell_of_item: Codes | None  # (I,) where an item has one cell only; None within strata
     n_groups: int
     absorbs: str | None  # "stratum", "author" or None
     nested_axes: tuple[bool, ...]  # per cluster axis: cells never straddle its clusters
     cell_clusters: tuple[Codes, ...]  # per cluster axis: (C,) cluster of each cell
     rung: Rung
+    item_rows: Floats  # (I,) as in `Survey`
+    item_rows_random: Floats  # (I,)
 
-    def cells(self, log: EventLog, batch: EventBatch, keep: Mask) -> Codes:
+    def items_shown(self) -> Mask:
+        """(I,) items with rows of the design's exposure, in any segment."""
+        rows = {
+            "any": self.item_rows,
+            "random": self.item_rows_random,
+            "chosen": self.item_rows - self.item_rows_random,
+        }
+        return np.asarray(rows[self.rows.exposure] > 0)
+
+    def cells(self, log: EventLog, batch: EventBatch, keep: Mask | slice) -> Codes:
         """(n_kept,) cell of each kept row."""
+        if self.cell_of_item is not None:
+            return self.cell_of_item[batch.item[keep]]
         keys = _keys(log, batch, self.absorbs)[keep]
         return np.searchsorted(self.cell_keys, keys).astype(np.int32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Propensity:
-    """Range and harmonic mean of logged propensities."""
-
-    low: float = np.inf
-    high: float = 0.0
-    inverse: float = 0.0
-    rows: int = 0
-
-    def seeing(self, values: Floats) -> _Propensity:
-        known = values[np.isfinite(values) & (values > 0)]
-        if not known.size:
-            return self
-        return _Propensity(
-            min(self.low, float(known.min())),
-            max(self.high, float(known.max())),
-            self.inverse + float((1 / known).sum()),
-            self.rows + known.size,
-        )
-
-    def usual(self) -> float | None:
-        """Return the harmonic mean, so that weights average 1; None where all are alike."""
-        if not self.rows or self.high <= self.low * (1 + 1e-6):
-            return None
-        return self.rows / self.inverse
-
-
 def survey(log: EventLog, absorbs: str | None) -> Survey:
     """Look at every row once: counts, cells, weights, and a sample of the covariates."""
-    n_items = len(log.items)
-    stride = max(1, log.n_rows // SAMPLE_ROWS)
-    samples, keys = [], [np.empty(0, dtype=np.int64)]
-    item_rows, item_rows_random = np.zeros(n_items), np.zeros(n_items)
-    same = np.ones((len(log.outcomes), len(log.outcomes)), dtype=bool)
-    seen = seen_random = 0
-    first, last = np.inf, -np.inf
-    propensity = _Propensity()
-    for batch in log.batches():
-        samples.append(batch.covariates[(-seen) % stride :: stride])
-        seen += batch.n_rows
-        keys.append(np.unique(_keys(log, batch, absorbs)))
-        if len(keys) > 64:
-            keys = [np.unique(np.concatenate(keys))]
-        item_rows += np.bincount(batch.item, minlength=n_items)
-        if batch.randomized is not None:
-            seen_random += int(batch.randomized.sum())
-            item_rows_random += np.bincount(batch.item[batch.randomized], minlength=n_items)
-            if batch.propensity is not None:
-                propensity = propensity.seeing(batch.propensity[batch.randomized])
-        for a in range(len(log.outcomes)):
-            for b in range(a):
-                same[a, b] &= np.array_equal(batch.weights[:, a], batch.weights[:, b])
-        if np.isfinite(batch.ts).any():
-            first, last = min(first, np.nanmin(batch.ts)), max(last, np.nanmax(batch.ts))
+    by_item = absorbs != "stratum"
+
+    def add(seen: Seen, batch: EventBatch) -> None:
+        seen.add(batch, None if by_item else _keys(log, batch, absorbs))
+
+    seen = over_log(log, lambda: Seen.nothing(log), add)
+    if by_item:
+        shown = np.flatnonzero(seen.item_rows > 0)
+        keys = _item_keys(log, absorbs)[shown]
+        order = np.argsort(keys)
+        cell_keys, low, high = keys[order], *(one[:, shown[order]] for one in seen.range_by_item)
+    else:
+        cell_keys = seen.keys
+        low, high = _cluster_range(log, cell_keys, "stratum")
     return Survey(
-        sample=np.concatenate(samples) if samples else np.empty((0, len(log.covariates))),
-        cell_keys=np.unique(np.concatenate(keys)),
-        item_rows=item_rows,
-        item_rows_random=item_rows_random,
-        weight_groups=_groups_of_equal(same),
-        n_rows=seen,
-        n_rows_random=seen_random,
-        usual_propensity=propensity.usual(),
-        first_ts=float(first),
-        last_ts=float(last),
+        sample=seen.sample.drawn(),
+        cell_keys=cell_keys,
+        cluster_range=(low, high),
+        item_rows=seen.item_rows,
+        item_rows_random=seen.item_rows_random,
+        weight_groups=_groups_of_equal(seen.same_weights),
+        n_rows=int(seen.item_rows.sum()),
+        n_rows_random=int(seen.item_rows_random.sum()),
+        usual_propensity=seen.propensity.usual(),
+        first_ts=seen.first_ts,
+        last_ts=seen.last_ts,
     )
 
 
@@ -160,29 +140,31 @@ def make_design(
     """Put the plan of a regression together."""
     cell_item = (seen.cell_keys % max(len(log.items), 1)).astype(np.int32)
     cell_group = (seen.cell_keys // max(len(log.items), 1)).astype(np.int32)
-    n_groups = int(cell_group.max(initial=0)) + 1
-    positions = tuple(range(len(log.covariates)))
-    design = Design(
+    if absorbs is not None:  # numbered without gaps
+        cell_group = np.unique(cell_group, return_inverse=True)[1].astype(np.int32)
+    cell_of_item = None
+    if absorbs != "stratum":
+        cell_of_item = np.full(len(log.items), -1, np.int32)
+        cell_of_item[cell_item] = np.arange(cell_item.size, dtype=np.int32)
+    low, high = seen.cluster_range
+    return Design(
         rows=Rows(
             exposure=exposure,
             usual_propensity=seen.usual_propensity if exposure == "random" else None,
         ),
-        basis=make_basis(log.covariates, seen.sample, knots, positions),
+        basis=make_basis(log.covariates, seen.sample, knots, tuple(range(len(log.covariates)))),
         sample=seen.sample,
         cell_item=cell_item,
         cell_group=cell_group,
         cell_keys=seen.cell_keys,
-        n_groups=n_groups,
+        cell_of_item=cell_of_item,
+        n_groups=int(cell_group.max(initial=0)) + 1,
         absorbs=absorbs,
-        nested_axes=(),
-        cell_clusters=(),
-        rung=_rung(absorbs, exposure),
-    )
-    low, high = _cluster_range(log, design)
-    return replace(
-        design,
         nested_axes=tuple(bool((a >= b).all()) for a, b in zip(low, high, strict=True)),
         cell_clusters=tuple(high),
+        rung=_rung(absorbs, exposure),
+        item_rows=seen.item_rows,
+        item_rows_random=seen.item_rows_random,
     )
 
 
@@ -220,16 +202,21 @@ def _rung(absorbs: str | None, exposure: Exposure) -> Rung:
 def _keys(log: EventLog, batch: EventBatch, absorbs: str | None) -> np.ndarray:
     """(n,) int64 cell keys."""
     item = batch.item.astype(np.int64)
-    # An item whose author (or row whose stratum) is unknown is a group of its own: pooled, such
-    # items would be compared with one another under a rung that they do not have.
-    if absorbs == "stratum" and batch.stratum is not None:
-        group = np.where(batch.stratum < 0, log.n_strata + item, batch.stratum)
-    elif absorbs == "author" and log.item_author is not None:
-        author = log.item_author[batch.item]
-        group = np.where(author < 0, log.n_authors + item, author)
-    else:
+    if absorbs != "stratum" or batch.stratum is None:
+        return np.asarray(_item_keys(log, absorbs)[item])
+    # A row whose stratum is unknown is a group of its own: pooled, such rows would be compared
+    # with one another under a rung that they do not have.
+    group = np.where(batch.stratum < 0, log.n_strata + item, batch.stratum)
+    return np.asarray(group.astype(np.int64) * len(log.items) + item)
+
+
+def _item_keys(log: EventLog, absorbs: str | None) -> np.ndarray:
+    """(I,) int64 cell key of each item; an item whose author is unknown is a group of its own."""
+    item = np.arange(len(log.items), dtype=np.int64)
+    if absorbs != "author" or log.item_author is None:
         return item
-    return group.astype(np.int64) * len(log.items) + item
+    author = log.item_author.astype(np.int64)
+    return np.asarray(np.where(author < 0, log.n_authors + item, author) * len(item) + item)
 
 
 def _groups_of_equal(same: Mask) -> tuple[tuple[int, ...], ...]:
@@ -245,14 +232,13 @@ def _groups_of_equal(same: Mask) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(group) for group in groups)
 
 
-def _cluster_range(log: EventLog, design: Design) -> tuple[Codes, Codes]:
-    """(C axes, cells) smallest and largest cluster code of each cell's rows."""
-    shape = (len(log.clusters), len(design.cell_keys))
+def _cluster_range(log: EventLog, cell_keys: np.ndarray, absorbs: str) -> tuple[Codes, Codes]:
+    """(C axes, cells) smallest and largest cluster code of each cell's rows, within strata."""
+    shape = (len(log.clusters), len(cell_keys))
     low = np.full(shape, np.iinfo(np.int32).max, dtype=np.int32)
     high = np.full(shape, -1, dtype=np.int32)
     for batch in log.batches():
-        cell = design.cells(log, batch, np.ones(batch.n_rows, dtype=bool))
+        cell = np.searchsorted(cell_keys, _keys(log, batch, absorbs))
         for axis in range(len(log.clusters)):
-            np.minimum.at(low[axis], cell, batch.clusters[:, axis])
-            np.maximum.at(high[axis], cell, batch.clusters[:, axis])
+            widen_range(cell, batch.clusters[:, axis], low[axis], high[axis])
     return low, high

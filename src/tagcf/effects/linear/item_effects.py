@@ -72,7 +72,7 @@ def cell_residuals(sums: CellSums, part: Partialled, solved: Solution, cell_grou
     weight = sums.weight[:, None]
     y = sums.y - weight * part.group_y[cell_group]
     x = sums.x - weight * part.group_x[cell_group]
-    return np.asarray(y - x @ solved.control_coef - weight * (part.cell_tags @ solved.coef))
+    return np.asarray(y - x @ solved.control_coef - weight * (part.tags.times(solved.coef)))
 
 
 def _residual_squares(sums: CellSums, part: Partialled, solved: Solution) -> Floats:

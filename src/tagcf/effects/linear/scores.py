@@ -1,131 +1,233 @@
-"""Second pass: residuals, summed by cell, by (cluster, cell) pair and by cluster."""
+"""Second pass: residuals, summed by cell, by cluster and by (cluster, cell) pair."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 
-from tagcf.effects.linear.cells import Block, block_of, sum_matrix, total_by
+from tagcf.effects.linear.cell_tags import CellTags
+from tagcf.effects.linear.cells import Block, block_of
 from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.kernels import (
+    add_products,
+    add_tags,
+    add_vectors,
+    take_group_means,
+)
+from tagcf.effects.linear.passes import over_log
 from tagcf.effects.linear.solve import Partialled, Solution
-from tagcf.types import Codes, EventLog, Floats
+from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 MOST_CLUSTERS = 65_536  # more clusters of an axis are merged at random: coarser, still valid
+MOST_MEMORY = 128 * 2**20  # bytes of an axis' scores, likewise
+MOST_PAIR_ROWS = 32_768  # rows, about, of the clusters that stand for the rest in pairs
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSums:
-    """Weighted residual sums. C cells, P controls, T tags, K outcomes."""
+    """Weighted residual sums. C cells, P controls, T tags, K outcomes.
 
-    e: Floats  # (K, C) Σ w e
-    ex: Floats  # (K, C, P) Σ w e (x - group mean)
-    see: Floats  # (K,) Σ w e²
-    pair_ee: Floats  # (K, C) Σ over (cluster, cell) pairs of (Σ w e)²
-    pair_ex: Floats  # (K, C, P) … times Σ w e (x - cell mean)
-    pair_xx: Floats  # (K, P, P)
-    crossing: tuple[Floats, ...]  # per axis that cells straddle: (K, G, T) scores by cluster
+    Rows that the mean of a cell counts less for (`CellSums.discount`) are discounted here, too.
+    """
+
+    e: Floats  # (C, K) Σ w e
+    see: Floats  # (K,) Σ w e², of all rows alike
+    nested: tuple[Floats, ...]  # per axis that nests the cells: (G, K, P) Σ w e (x - group mean)
+    pairs: Floats  # (K, T, T) scores squared over (cluster, cell) pairs
+    # Per axis that cells straddle: (G, K, T) Σ w e (tags - group mean), with one group Σ w e · tags
+    crossing: tuple[Floats, ...]
+    crossing_x: tuple[Floats, ...]  # … (G, K, P) Σ w e (x - group mean)
+    crossing_e: tuple[Floats, ...]  # … (G, K) Σ w e
+
+    def __add__(self, other: ScoreSums) -> ScoreSums:
+        return ScoreSums(
+            self.e + other.e,
+            self.see + other.see,
+            _added(self.nested, other.nested),
+            self.pairs + other.pairs,
+            _added(self.crossing, other.crossing),
+            _added(self.crossing_x, other.crossing_x),
+            _added(self.crossing_e, other.crossing_e),
+        )
 
 
-def residuals(block: Block, part: Partialled, solved: Solution, group: Codes) -> Floats:
-    """(n, K) what groups, controls and tags leave of the outcomes."""
-    x = block.x - part.group_x[group]
-    fitted = x @ solved.control_coef + part.cell_tags[block.cell] @ solved.coef
-    return np.asarray(block.y - part.group_y[group] - fitted)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the second pass needs to know."""
+
+    design: Design
+    outcomes: tuple[int, ...]
+    part: Partialled
+    solved: Solution
+    share: Floats  # (C,) as in `CellSums.discount`
+    nested: tuple[Codes, ...]  # per axis that nests cells: (C,) cluster
+    crossing: tuple[tuple[int, int], ...]  # per axis that cells straddle: position, clusters
+    fitted: Floats  # (C, K) what groups and tags explain
+    pair_step: int  # one cluster in so many enters `pairs`
 
 
-def sum_scores(
+def score_plan(
     log: EventLog,
     design: Design,
     outcomes: tuple[int, ...],
     part: Partialled,
     solved: Solution,
-    axes: tuple[int, ...],
     share: Floats,
-) -> ScoreSums:
-    """Sum the scores of all rows.
+    nested: tuple[Codes, ...],
+    axes: tuple[int, ...],
+) -> Plan:
+    """Plan the second pass; `axes` are positions of the cluster axes that cells straddle."""
+    n_tags, n_out = solved.coef.shape
+    most = most_clusters(n_tags, n_out)
+    return Plan(
+        design=design,
+        outcomes=outcomes,
+        part=part,
+        solved=solved,
+        share=share,
+        nested=nested,
+        crossing=tuple((axis, min(log.clusters[axis].n_clusters, most)) for axis in axes),
+        fitted=fitted_by_cell(part, solved),
+        pair_step=max(1, -(-log.n_rows // MOST_PAIR_ROWS)),
+    )
+
+
+def most_clusters(n_tags: int, n_outcomes: int) -> int:
+    """Clusters of an axis that are told apart."""
+    return min(MOST_CLUSTERS, max(MOST_MEMORY // (8 * n_tags * n_outcomes), 1_024))
+
+
+def crossing_scores(scores: ScoreSums, part: Partialled, at: int, k: int) -> Floats:
+    """(G, T) scores of outcome `k` by cluster of the axis `at` of those that cells straddle."""
+    precision = part.tags.precision
+    found = scores.crossing_x[at][:, k].astype(precision) @ part.projection.astype(precision)
+    if len(part.tags.group_mean) == 1:
+        mean = part.tags.group_mean[0].astype(precision)
+        found += scores.crossing_e[at][:, k, None].astype(precision) * mean
+    return np.asarray(np.subtract(scores.crossing[at][:, k], found, out=found))
+
+
+def fitted_by_cell(part: Partialled, solved: Solution) -> Floats:
+    """(C, K) group mean plus tags' part of each cell, for controls at zero."""
+    level = part.group_y - part.group_x @ solved.control_coef
+    return np.asarray(part.tags.times(solved.coef) + level[part.tags.group])
+
+
+def residuals(
+    block: Block,
+    part: Partialled,
+    solved: Solution,
+    group: Codes,
+    fitted: Floats | None = None,
+) -> Floats:
+    """(n, K) what groups, controls and tags leave of the outcomes.
 
     Parameters
     ----------
-    axes
-        The cluster axes that cells straddle.
-    share
-        (C,) how much the mean of each cell counts, as in `CellSums.discount`.
+    fitted
+        `fitted_by_cell`, for callers with many blocks.
     """
-    n_cells, n_controls = part.cell_x.shape
-    n_tags, n_out = solved.coef.shape
-    clusters = [min(log.clusters[axis].n_clusters, MOST_CLUSTERS) for axis in axes]
-    total = ScoreSums(
-        e=np.zeros((n_out, n_cells)),
-        ex=np.zeros((n_out, n_cells, n_controls)),
+    by_cell = fitted_by_cell(part, solved) if fitted is None else fitted
+    return np.asarray(block.y - block.x @ solved.control_coef - by_cell[block.cell])
+
+
+def sum_scores(log: EventLog, plan: Plan) -> ScoreSums:
+    """Sum the scores of all rows."""
+
+    def add(total: ScoreSums, batch: EventBatch) -> None:
+        add_scores(total, plan, block_of(log, batch, plan.design, plan.outcomes))
+
+    total = over_log(log, lambda: empty_scores(plan), add)
+    return replace(total, e=total.e * plan.share[:, None])
+
+
+def empty_scores(plan: Plan) -> ScoreSums:
+    """Sums over no rows."""
+    n_cells, n_controls = plan.part.cell_x.shape
+    n_tags, n_out = plan.solved.coef.shape
+    nested = [int(codes.max(initial=-1)) + 1 for codes in plan.nested]
+    return ScoreSums(
+        e=np.zeros((n_cells, n_out)),
         see=np.zeros(n_out),
-        pair_ee=np.zeros((n_out, n_cells)),
-        pair_ex=np.zeros((n_out, n_cells, n_controls)),
-        pair_xx=np.zeros((n_out, n_controls, n_controls)),
-        crossing=tuple(np.zeros((n_out, count, n_tags)) for count in clusters),
-    )
-    lost = (1.0 - share)[:, None]
-    row_tags = share[:, None] * part.cell_tags + lost * (part.cell_x @ part.projection)
-    for batch in log.batches():
-        block = block_of(log, batch, design, outcomes)
-        group = design.cell_group[block.cell]
-        e = residuals(block, part, solved, group)
-        x = block.x - part.group_x[group]
-        for k in range(n_out):
-            we = block.w * e[:, k]
-            total.see[k] += we @ e[:, k]
-            total.e[k] += total_by(block.cell, we, n_cells)
-            total.ex[k] += sum_matrix(block.cell, we, n_cells) @ x
-            if len(axes) == 1:
-                across = block.clusters[:, axes[0]]
-                _add_pairs(total, k, block.cell, across, we, x - part.cell_x[block.cell])
-            for at, axis in enumerate(axes):
-                code = block.clusters[:, axis] % clusters[at]
-                total.crossing[at][k] += _cluster_scores(
-                    code, clusters[at], block, we, x, row_tags, part.projection
-                )
-    return _discounted(total, part, share)
-
-
-def _discounted(total: ScoreSums, part: Partialled, share: Floats) -> ScoreSums:
-    """Let what belongs to the mean of a cell count for its share."""
-    lost = total.e * (1.0 - share)
-    return replace(
-        total,
-        e=total.e * share,
-        ex=total.ex - lost[:, :, None] * part.cell_x,
-        pair_ee=total.pair_ee * share**2,
-        pair_ex=total.pair_ex * share[:, None],
+        nested=tuple(
+            np.zeros((count, n_out, n_controls), plan.part.tags.precision) for count in nested
+        ),
+        pairs=np.zeros((n_out, n_tags, n_tags)),
+        crossing=tuple(
+            np.zeros((count, n_out, n_tags), plan.part.tags.precision) for _, count in plan.crossing
+        ),
+        crossing_x=tuple(np.zeros((count, n_out, n_controls)) for _, count in plan.crossing),
+        crossing_e=tuple(np.zeros((count, n_out)) for _, count in plan.crossing),
     )
 
 
-def _add_pairs(
-    total: ScoreSums, k: int, cells: Codes, across: Codes, we: Floats, x: Floats
-) -> None:
-    """Add squares over (cluster, cell) pairs; pairs that return in a later batch count anew."""
-    n_cells = total.e.shape[1]
-    keys = across.astype(np.int64) * n_cells + cells
+def add_scores(total: ScoreSums, plan: Plan, block: Block) -> None:
+    """Add the scores of a block to sums, in place."""
+    part, share = plan.part, plan.share
+    group = part.tags.group[block.cell]
+    e = residuals(block, part, plan.solved, group, plan.fitted)
+    we = block.w[:, None] * e
+    np.add(total.see, (we * e).sum(axis=0), out=total.see)
+    add_vectors(block.cell, we, total.e)
+    x = block.x - (part.group_x if len(part.group_x) == 1 else part.group_x[group])
+    discounted = bool((share != 1.0).any())
+    row_x, row_we = x, we
+    if discounted:
+        row_x = x - ((1.0 - share)[:, None] * part.cell_x)[block.cell]
+        row_we = we * share[block.cell][:, None]
+    for axis, codes in enumerate(plan.nested):
+        add_products(codes[block.cell], we, row_x, total.nested[axis])
+    for at, (axis, count) in enumerate(plan.crossing):
+        code = block.clusters[:, axis] % count
+        order = np.argsort(code, kind="stable")  # neighbours in memory after one another
+        table = part.tags.carried
+        item = part.tags.item[block.cell]
+        add_tags(
+            order, code, item, row_we, table.indptr, table.indices, table.data, total.crossing[at]
+        )
+        if len(part.tags.group_mean) > 1:
+            take_group_means(order, code, group, row_we, part.tags.group_mean, total.crossing[at])
+        else:  # the one mean comes off at the end
+            add_vectors(code, row_we, total.crossing_e[at])
+        add_products(code, we, row_x, total.crossing_x[at])
+    if len(plan.crossing) == 1:
+        _add_pairs(total.pairs, plan, block, we, x)
+
+
+def _add_pairs(total: Floats, plan: Plan, block: Block, we: Floats, x: Floats) -> None:
+    """Add squares over (cluster, cell) pairs; pairs that return in a later batch count anew.
+
+    Clusters drawn evenly stand for the rest: the term is a sum over all of them.
+    """
+    part = plan.part
+    across = block.clusters[:, plan.crossing[0][0]]
+    some = np.flatnonzero(across % plan.pair_step == 0) if plan.pair_step > 1 else slice(None)
+    cells, we = block.cell[some], we[some]
+    if not len(cells):
+        return
+    keys = across[some].astype(np.int64) * len(part.cell_x) + cells
     _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
-    cell = cells[first]
-    pair_e = total_by(pair, we, first.size)
-    pair_x = sum_matrix(pair, we, first.size) @ x
-    total.pair_ee[k] += total_by(cell, pair_e**2, n_cells)
-    total.pair_ex[k] += sum_matrix(cell, pair_e, n_cells) @ pair_x
-    total.pair_xx[k] += pair_x.T @ pair_x
+    pair_e = np.zeros((first.size, we.shape[1]))
+    pair_x = np.zeros((first.size, we.shape[1], x.shape[1]))
+    add_vectors(pair, we, pair_e)
+    add_products(pair, we, x[some] - part.cell_x[cells], pair_x)
+    cells = cells[first]
+    precision = part.tags.precision
+    hat = hat_rows(part.tags, part, cells) * plan.share[cells][:, None].astype(precision)
+    for k in range(we.shape[1]):
+        score = hat * pair_e[:, k, None].astype(precision)
+        score -= pair_x[:, k].astype(precision) @ part.projection.astype(precision)
+        total[k] += plan.pair_step * (score.T @ score)
 
 
-def _cluster_scores(
-    code: Codes,
-    n_clusters: int,
-    block: Block,
-    we: Floats,
-    x: Floats,
-    row_tags: Floats,
-    projection: Floats,
-) -> Floats:
-    """(G, T) sums of the partialled tags times residuals, by cluster."""
-    shape = (n_clusters, row_tags.shape[0])
-    by_cell = sparse.csr_array((we, (code, block.cell)), shape=shape)
-    by_row = sum_matrix(code, we, n_clusters)
-    return np.asarray(by_cell @ row_tags - (by_row @ x) @ projection)
+def hat_rows(tags: CellTags, part: Partialled, cells: np.ndarray) -> Floats:
+    """(m, T) partialled tags of some cells, controls at the cells' means."""
+    precision = tags.precision
+    rows = tags.rows(cells, precision)
+    rows -= part.cell_x[cells].astype(precision) @ part.projection.astype(precision)
+    return rows
+
+
+def _added(ours: tuple[Floats, ...], theirs: tuple[Floats, ...]) -> tuple[Floats, ...]:
+    return tuple(one + other for one, other in zip(ours, theirs, strict=True))

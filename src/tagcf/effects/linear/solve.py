@@ -8,17 +8,19 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
+from tagcf.effects.linear.cell_tags import CellTags, cell_tags
 from tagcf.effects.linear.cells import CellSums, total_by
+from tagcf.effects.linear.kernels import add_vectors
 from tagcf.types import Codes, Floats, Mask
 
-ALIAS_TOLERANCE = 1e-7  # share of a tag's variance left over by tags before it in the pivoting
+ALIAS_TOLERANCE = 1e-6  # share of a tag's variance left over by tags before it in the pivoting
 
 
 @dataclass(frozen=True, slots=True)
 class Partialled:
     """Tags and outcomes after groups and controls are taken out. T tags, K outcomes."""
 
-    cell_tags: Floats  # (C, T) tags of each cell minus their group mean
+    tags: CellTags  # of each cell minus their group mean
     cell_x: Floats  # (C, P) mean controls of each cell minus their group mean
     group_x: Floats  # (G, P) group means
     group_y: Floats  # (G, K)
@@ -30,6 +32,11 @@ class Partialled:
     xy: Floats  # (P, K)
     xd: Floats  # (P, T)
     variance: Floats  # (T,) weighted sum of squares of each tag about its overall mean
+
+    @property
+    def cell_tags(self) -> Floats:
+        """(C, T) `tags` as one dense array, made anew at each call."""
+        return self.tags.dense()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,9 @@ class Solution:
     aliases: tuple[tuple[int, int], ...]  # (aliased tag, a tag that it is aliased with)
 
 
-def partial_out(sums: CellSums, tags: Floats, cell_group: Codes, n_groups: int) -> Partialled:
+def partial_out(
+    sums: CellSums, tags: Floats | CellTags, cell_group: Codes, n_groups: int
+) -> Partialled:
     """Absorb group means and controls.
 
     Parameters
@@ -56,27 +65,30 @@ def partial_out(sums: CellSums, tags: Floats, cell_group: Codes, n_groups: int) 
     cell_group
         (C,) fixed-effect group of each cell.
     """
+    carried = cell_tags(tags, cell_group, n_groups)
     weight = sums.weight
     group_weight = total_by(cell_group, weight, n_groups)
     safe = np.where(group_weight > 0, group_weight, 1.0)[:, None]
-    group_d = _by_group(tags * weight[:, None], cell_group, n_groups) / safe
+    group_d = carried.group_sums(weight, n_groups) / safe
     group_x = _by_group(sums.x, cell_group, n_groups) / safe
     group_y = _by_group(sums.y, cell_group, n_groups) / safe
 
-    d = tags - group_d[cell_group]
     mean_x = sums.x / np.where(weight > 0, weight, 1.0)[:, None]
     cell_x = np.where(weight[:, None] > 0, mean_x - group_x[cell_group], 0.0)
-    dd = (d * weight[:, None]).T @ d
-    dy = d.T @ sums.y
-    xd = sums.x.T @ d
-    xx = sums.xx - (group_x * group_weight[:, None]).T @ group_x
-    xy = sums.xy - (group_x * group_weight[:, None]).T @ group_y
+    by_group = group_weight[:, None]
+    raw = _tag_gram(carried, weight)
+    dd = raw - (group_d * by_group).T @ group_d
+    dy = carried.summed(sums.y).T - (group_d * by_group).T @ group_y
+    xd = carried.summed(sums.x) - (group_x * by_group).T @ group_d
+    xx = sums.xx - (group_x * by_group).T @ group_x
+    xy = sums.xy - (group_x * by_group).T @ group_y
     xx_inverse = _pseudo_inverse(xx)
     projection = xx_inverse @ xd
-    total = weight.sum()
-    mean_d = (weight @ tags) / max(total, 1e-300)
+    mean_d = (group_weight @ group_d) / max(weight.sum(), 1e-300)
+    # Of 0/1 tags the diagonal is the weight of carriers; rounding may leave less than nothing.
+    variance = np.maximum(np.diag(raw) - weight.sum() * mean_d**2, 0.0)
     return Partialled(
-        cell_tags=d,
+        tags=carried.centred(group_d),
         cell_x=cell_x,
         group_x=group_x,
         group_y=group_y,
@@ -87,8 +99,18 @@ def partial_out(sums: CellSums, tags: Floats, cell_group: Codes, n_groups: int) 
         xx_inverse=xx_inverse,
         xy=xy,
         xd=xd,
-        variance=weight @ (tags - mean_d) ** 2,
+        variance=np.where(variance > 1e-9 * np.diag(raw), variance, 0.0),
     )
+
+
+def _tag_gram(tags: CellTags, weight: Floats) -> Floats:
+    """(T, T) weighted Gram of the tags as carried, blocks summed in double precision."""
+    total = np.zeros((tags.shape[1], tags.shape[1]))
+    root = np.sqrt(weight).astype(tags.precision)[:, None]
+    for at, block in tags.blocks():
+        weighted = np.multiply(block, root[at], out=block)
+        total += weighted.T @ weighted
+    return total
 
 
 def solve(part: Partialled, columns: Mask | None = None) -> Solution:
@@ -140,8 +162,10 @@ def tell_apart(
 
 
 def _by_group(values: Floats, group: Codes, n_groups: int) -> Floats:
+    if n_groups == 1:
+        return np.asarray(values.sum(axis=0, keepdims=True))
     total = np.zeros((n_groups, values.shape[1]))
-    np.add.at(total, group, values)
+    add_vectors(group, values, total)
     return total
 
 
