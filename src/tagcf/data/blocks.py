@@ -1,4 +1,4 @@
-"""The stored log to batches: memory-mapped blocks, joined with items and users as they pass."""
+"""The stored log to batches: one block in memory at a time, joined with its items and users."""
 
 from __future__ import annotations
 
@@ -101,8 +101,9 @@ def _blocks(
     folder: Path, head: Head, sources: Sources, axes: tuple[Codes | None, ...]
 ) -> Iterator[EventBatch]:
     """Yield the log block by block; see `EventBatch`."""
-    with pa.memory_map(str(folder / "impressions.arrow")) as mapped:
-        file = pa.ipc.open_file(mapped)
+    # Read, not mapped: pages of a mapped file would count as memory of this process.
+    with pa.OSFile(str(folder / "impressions.arrow")) as opened:
+        file = pa.ipc.open_file(opened)
         for index in range(file.num_record_batches):
             block = file.get_batch(index)
             raw = {name: block[name].to_numpy(zero_copy_only=False) for name in block.schema.names}

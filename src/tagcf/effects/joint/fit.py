@@ -13,7 +13,7 @@ from tagcf.effects.linear.cells import CellSums, sum_cells
 from tagcf.effects.linear.clustered import Errors, clustered_errors, crossed_codes
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.item_effects import item_shares
-from tagcf.effects.linear.scores import score_plan, sum_scores
+from tagcf.effects.linear.scores import pair_squares, score_plan, sum_scores
 from tagcf.effects.linear.solve import Partialled, Solution, partial_out, solve
 from tagcf.effects.methods import Joint
 from tagcf.types import Codes, EventLog, Floats, Mask, Reason
@@ -79,7 +79,8 @@ def fit_joint(
         axes = (*nested, crossed_codes(nested))
     plan = score_plan(log, design, outcomes, part, solved, share, axes, crossing)
     scores = sum_scores(log, plan)
-    errors = clustered_errors(counted, part, solved, scores, nested, using.errors, share)
+    pairs = pair_squares(scores, plan)
+    errors = clustered_errors(counted, part, solved, scores, nested, using.errors, share, pairs)
     return Fit(
         outcomes=outcomes,
         sums=sums,

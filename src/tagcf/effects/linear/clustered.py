@@ -45,6 +45,7 @@ def clustered_errors(
     nested: tuple[Codes, ...],
     kind: Literal["CR3", "CR1"],
     share: Floats,
+    pairs: Floats,
 ) -> Errors:
     """Covariance of the joint coefficients.
 
@@ -58,9 +59,11 @@ def clustered_errors(
         See `Joint`.
     share
         (C,) as in `CellSums.discount`.
+    pairs
+        (K, T, T) as `pair_squares` gives them.
     """
     leave_out = kind == "CR3"
-    pieces = Pieces(sums, part, solved, scores, share)
+    pieces = Pieces(sums, part, solved, scores, share, pairs)
     axes = nested or (np.arange(len(sums.weight), dtype=np.int32),)
     along = [along_axis(pieces, code, at, leave_out=leave_out) for at, code in enumerate(axes)]
     meats = [axis.cov for axis in along] if nested else []
@@ -125,7 +128,7 @@ def _counted_twice(pieces: Pieces, nested: tuple[Codes, ...]) -> Floats:
         crossed: Axis = along_axis(pieces, crossed_codes(nested), 2, leave_out=False)
         return crossed.cov
     if len(scores.crossing) == 1:
-        return np.asarray(inverse @ scores.pairs @ inverse)
+        return np.asarray(inverse @ pieces.pairs @ inverse)
     return np.zeros((len(scores.see), *inverse.shape))
 
 

@@ -35,6 +35,7 @@ class Pieces:
     solved: Solution
     scores: ScoreSums
     share: Floats  # (C,) how much of its rows the mean of a cell counts for
+    pairs: Floats  # (K, T, T) scores squared over (cluster, cell) pairs
 
 
 @dataclass(frozen=True, slots=True)

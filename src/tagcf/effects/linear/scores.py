@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tagcf.effects.linear.cell_tags import CellTags
+from tagcf.effects.linear.cell_tags import BLOCK_CELLS, CellTags
 from tagcf.effects.linear.cells import Block, block_of
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import (
@@ -25,6 +25,15 @@ MOST_PAIR_ROWS = 32_768  # rows, about, of the clusters that stand for the rest 
 
 
 @dataclass(frozen=True, slots=True)
+class PairRows:
+    """Rows drawn for the (cluster, cell) pairs that two ways of clustering both count."""
+
+    key: np.ndarray  # (m,) int64, cluster · C + cell
+    we: Floats  # (m, K)
+    x: Floats  # (m, P) minus the group's mean
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreSums:
     """Weighted residual sums. C cells, P controls, T tags, K outcomes.
 
@@ -34,7 +43,7 @@ class ScoreSums:
     e: Floats  # (C, K) Σ w e
     see: Floats  # (K,) Σ w e², of all rows alike
     nested: tuple[Floats, ...]  # per axis that nests the cells: (G, K, P) Σ w e (x - group mean)
-    pairs: Floats  # (K, T, T) scores squared over (cluster, cell) pairs
+    pairs: list[PairRows]  # rows of the clusters drawn for `pair_squares`
     # Per axis that cells straddle: (G, K, T) Σ w e (tags - group mean), with one group Σ w e · tags
     crossing: tuple[Floats, ...]
     crossing_x: tuple[Floats, ...]  # … (G, K, P) Σ w e (x - group mean)
@@ -153,7 +162,7 @@ def empty_scores(plan: Plan) -> ScoreSums:
         nested=tuple(
             np.zeros((count, n_out, n_controls), plan.part.tags.precision) for count in nested
         ),
-        pairs=np.zeros((n_out, n_tags, n_tags)),
+        pairs=[],
         crossing=tuple(
             np.zeros((count, n_out, n_tags), plan.part.tags.precision) for _, count in plan.crossing
         ),
@@ -192,33 +201,46 @@ def add_scores(total: ScoreSums, plan: Plan, block: Block) -> None:
             add_vectors(code, row_we, total.crossing_e[at])
         add_products(code, we, row_x, total.crossing_x[at])
     if len(plan.crossing) == 1:
-        _add_pairs(total.pairs, plan, block, we, x)
+        total.pairs.append(_pair_rows(plan, block, we, x))
 
 
-def _add_pairs(total: Floats, plan: Plan, block: Block, we: Floats, x: Floats) -> None:
-    """Add squares over (cluster, cell) pairs; pairs that return in a later batch count anew.
+def _pair_rows(plan: Plan, block: Block, we: Floats, x: Floats) -> PairRows:
+    """The rows of a block whose (cluster, cell) pairs stand for all of them.
 
-    Clusters drawn evenly stand for the rest: the term is a sum over all of them.
+    Clusters are drawn evenly. The rows are kept as they are, since a pair may return in any block.
     """
-    part = plan.part
     across = block.clusters[:, plan.crossing[0][0]]
     some = np.flatnonzero(across % plan.pair_step == 0) if plan.pair_step > 1 else slice(None)
-    cells, we = block.cell[some], we[some]
-    if not len(cells):
-        return
-    keys = across[some].astype(np.int64) * len(part.cell_x) + cells
-    _, first, pair = np.unique(keys, return_index=True, return_inverse=True)
-    pair_e = np.zeros((first.size, we.shape[1]))
-    pair_x = np.zeros((first.size, we.shape[1], x.shape[1]))
+    keys = across[some].astype(np.int64) * len(plan.part.cell_x) + block.cell[some]
+    return PairRows(keys, we[some], x[some])
+
+
+def pair_squares(scores: ScoreSums, plan: Plan) -> Floats:
+    """(K, T, T) scores squared over (cluster, cell) pairs, of the whole log."""
+    part, precision = plan.part, plan.part.tags.precision
+    n_tags, n_out = plan.solved.coef.shape
+    total = np.zeros((n_out, n_tags, n_tags))
+    if not scores.pairs:
+        return total
+    keys = np.concatenate([rows.key for rows in scores.pairs])
+    we = np.concatenate([rows.we for rows in scores.pairs])
+    x = np.concatenate([rows.x for rows in scores.pairs])
+    found, pair = np.unique(keys, return_inverse=True)
+    cells = found % len(part.cell_x)
+    of_row = cells[pair]
+    pair_e, pair_x = np.zeros((found.size, n_out)), np.zeros((found.size, n_out, x.shape[1]))
     add_vectors(pair, we, pair_e)
-    add_products(pair, we, x[some] - part.cell_x[cells], pair_x)
-    cells = cells[first]
-    precision = part.tags.precision
-    hat = hat_rows(part.tags, part, cells) * plan.share[cells][:, None].astype(precision)
-    for k in range(we.shape[1]):
-        score = hat * pair_e[:, k, None].astype(precision)
-        score -= pair_x[:, k].astype(precision) @ part.projection.astype(precision)
-        total[k] += plan.pair_step * (score.T @ score)
+    add_products(pair, we, x - part.cell_x[of_row], pair_x)
+    projection = part.projection.astype(precision)
+    for start in range(0, found.size, BLOCK_CELLS):
+        at = slice(start, start + BLOCK_CELLS)
+        share = plan.share[cells[at]][:, None].astype(precision)
+        hat = hat_rows(part.tags, part, cells[at]) * share
+        for k in range(n_out):
+            score = hat * pair_e[at, k, None].astype(precision)
+            score -= pair_x[at, k].astype(precision) @ projection
+            total[k] += score.T @ score
+    return plan.pair_step * total
 
 
 def hat_rows(tags: CellTags, part: Partialled, cells: np.ndarray) -> Floats:
