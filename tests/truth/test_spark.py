@@ -14,7 +14,11 @@ from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.methods import Joint
 from tagcf.effects.spark import on_spark
 
-pytestmark = pytest.mark.truth
+pytestmark = [
+    pytest.mark.truth,
+    # pyspark 4.3 says so of pandas, which only its other functions use.
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+]
 
 
 @pytest.fixture

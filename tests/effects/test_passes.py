@@ -1,0 +1,92 @@
+"""Sums of parts are the sum of the whole, wherever and in whatever order the parts were made."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tagcf.data.parts import from_arrow, to_arrow
+from tagcf.data.simulate import Platform, World, simulate
+from tagcf.effects.estimate import estimate_effects
+from tagcf.effects.linear import passes
+from tagcf.effects.linear.cells import CellSums, add_block, block_of, empty_sums, sum_cells
+from tagcf.effects.linear.design import Design, make_design, survey
+from tagcf.effects.methods import Joint
+from tagcf.types import EventBatch, EventLog
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return simulate(Platform(users=60, items=120, tags=8, seed=2))
+
+
+@pytest.fixture(scope="module")
+def design(world: World) -> Design:
+    return make_design(world.log, survey(world.log, None), absorbs=None, knots=5, exposure="any")
+
+
+def in_pieces(log: EventLog, size: int) -> list[EventBatch]:
+    pieces = []
+    for batch in log.batches():
+        table = to_arrow(batch)
+        pieces += [from_arrow(table.slice(at, size)) for at in range(0, table.num_rows, size)]
+    return pieces
+
+
+def sums_of(log: EventLog, design: Design, pieces: list[EventBatch]) -> CellSums:
+    total = empty_sums(design, 2)
+    for piece in pieces:
+        add_block(total, block_of(log, piece, design, (0, 1)))
+    return total
+
+
+def assert_alike(one: CellSums, other: CellSums) -> None:
+    for name in CellSums.__slots__:
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-9, atol=1e-7)
+
+
+def test_parts_add_up_and_come_off(world: World, design: Design) -> None:
+    whole = sum_cells(world.log, design, (0, 1))
+    pieces = in_pieces(world.log, 999)
+    first = sums_of(world.log, design, pieces[:3])
+    rest = sums_of(world.log, design, pieces[3:])
+    assert_alike(first + rest, whole)
+    assert_alike(whole - first, rest)
+
+
+def test_sums_travel_as_bytes(world: World, design: Design) -> None:
+    whole = sum_cells(world.log, design, (0, 1))
+    back = CellSums.from_bytes(whole.to_bytes())
+    for name in CellSums.__slots__:
+        np.testing.assert_array_equal(getattr(back, name), getattr(whole, name))
+
+
+def test_batches_travel_as_tables(world: World) -> None:
+    batch = next(world.log.batches())
+    back = from_arrow(to_arrow(batch))
+    for name in EventBatch.__slots__:
+        np.testing.assert_array_equal(getattr(back, name), getattr(batch, name))
+
+
+def test_the_sample_does_not_depend_on_how_the_log_is_cut(world: World) -> None:
+    pieces = in_pieces(world.log, 777)
+    cut = replace(world.log, batches=lambda: iter(pieces[::-1]))
+    here, there = survey(world.log, None), survey(cut, None)
+    np.testing.assert_array_equal(np.sort(here.sample, axis=0), np.sort(there.sample, axis=0))
+    np.testing.assert_array_equal(here.cell_keys, there.cell_keys)
+
+
+def test_threads_and_order_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = in_pieces(world.log, 1_500)
+    cut = replace(world.log, batches=lambda: iter(pieces[::-1]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    here = estimate_effects(world.log, world.tags, Joint())
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(passes, "ROWS_PER_THREAD", 1_000)
+    there = estimate_effects(cut, world.tags, Joint())
+    for one, other in zip(here.effects, there.effects, strict=True):
+        assert (one.tag, one.outcome, one.verdict) == (other.tag, other.outcome, other.verdict)
+        if one.estimate is not None:
+            np.testing.assert_allclose(
+                [other.estimate, other.se], [one.estimate, one.se], rtol=1e-7
+            )
