@@ -16,6 +16,7 @@ from scipy import linalg
 
 from tagcf.effects.linear.cell_tags import BLOCK_CELLS
 from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.concentration import Concentration, spread_of, sum_runs
 from tagcf.effects.linear.kernels import add_vectors
 from tagcf.effects.linear.scores import ScoreSums, hat_rows, most_clusters
 from tagcf.effects.linear.solve import Partialled, Solution
@@ -80,12 +81,13 @@ def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) ->
     merged = np.zeros((n_out, -(-n_codes // width), n_tags), precision)
     alone_moves: list[tuple[int, Floats]] = []
     inflation = np.ones(len(cluster))
-    concentration = _Concentration.empty(n_tags)
+    concentration = Concentration.empty(n_tags)
     count = np.unique(cluster[sums.weight > 0]).size if leave_out else 0
     inverse = pieces.solved.inverse.astype(precision)
     for block in _blocks(pieces, cluster, inverse):
         inflation[block.cells] = block.inflation
-        concentration.add(pieces, block)
+        share = pieces.share[block.cells]
+        concentration.add(sums.weight[block.cells], share, block.influence, block.starts)
         single, several = _scores(pieces, block, scores.nested[axis], leave_out=leave_out)
         at = block.codes // width
         for k in range(n_out):
@@ -101,7 +103,8 @@ def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) ->
         merged[:, where] += move
     merged *= np.sqrt(factor).astype(precision)
     inverse = pieces.solved.inverse
-    effective, largest = concentration.told(_spread(pieces))
+    spread = spread_of(sums, scores, pieces.share, pieces.part.tags.group)
+    effective, largest = concentration.told(spread)
     return Axis(
         cov=factor * (inverse @ meat @ inverse + moved),
         effective=effective,
@@ -174,8 +177,8 @@ def _scores(
     scores = []
     for k in range(e.shape[1]):
         own = block.hat * weighted[:, k, None].astype(precision)
-        own = own if alone.all() else np.add.reduceat(own, block.starts, axis=0)
-        explained = _summed(part.cell_x[block.cells] * e[:, k, None], block.starts, alone)
+        own = sum_runs(own, block.starts)
+        explained = sum_runs(part.cell_x[block.cells] * e[:, k, None], block.starts)
         within = explained - by_cluster[block.codes, k]
         scores.append(own + within.astype(precision) @ projection)
     if not leave_out or alone.all():
@@ -190,10 +193,6 @@ def _scores(
         for score in scores:
             score[at] = 0.0
     return scores, several
-
-
-def _summed(values: Floats, starts: Positions, alone: NDArray[np.bool_]) -> Floats:
-    return values if alone.all() else np.asarray(np.add.reduceat(values, starts, axis=0))
 
 
 def _move_several(pieces: Pieces, block: _Block, inside: slice, within: Floats) -> Floats:
@@ -241,72 +240,3 @@ def _root(inverse: Floats) -> Floats:
     """Symmetric square root of a positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(inverse)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Variance of a cell's mean residual: noise / weight + between."""
-
-    noise: Floats  # (K,)
-    between: Floats  # (K,)
-
-
-def _spread(pieces: Pieces) -> _Spread:
-    """Noise within cells and variance between them, by moments (Swamy and Arora 1972)."""
-    sums, scores = pieces.sums, pieces.scores
-    used = sums.weight > 0
-    weight = sums.weight[used] / pieces.share[used]  # of all rows
-    mean = scores.e[used] / sums.weight[used][:, None]
-    between_ss = weight @ mean**2
-    rows, cells = sums.rows[used].sum(), int(used.sum())
-    within = np.maximum(scores.see - between_ss, 0.0)
-    free = max(cells - np.unique(pieces.part.tags.group[used]).size, 1)
-    average = weight.sum() / max(cells, 1)
-    noise = within / max(rows - cells, 1.0) if rows > cells else np.zeros(len(scores.see))
-    between = np.maximum(between_ss / free - noise, 0.0) / max(average, 1e-300)
-    if rows <= cells:  # one row a cell: the two cannot be told apart
-        between = between_ss / free / max(average, 1e-300)
-    return _Spread(noise, between)
-
-
-@dataclass(frozen=True, slots=True)
-class _Concentration:
-    """Sums over clusters from which effective clusters follow, whatever the spread.
-
-    γ of a cluster is between · a + noise · b, a and b being sums over its cells.
-    """
-
-    sums: Floats  # (5, T) Σa, Σb, Σa², Σab, Σb²
-    shares: Floats  # (2, T) Σ and maximum of the clusters' weights
-
-    @staticmethod
-    def empty(n_tags: int) -> _Concentration:
-        return _Concentration(np.zeros((5, n_tags)), np.zeros((2, n_tags)))
-
-    def add(self, pieces: Pieces, block: _Block) -> None:
-        weight = pieces.sums.weight[block.cells][:, None]
-        squares = block.influence.astype(np.float64) ** 2 * weight
-        alone = np.array([block.starts.size == block.cells.size])
-        share = _summed(squares, block.starts, alone)
-        a = _summed(squares * weight, block.starts, alone)
-        b = _summed(squares * pieces.share[block.cells][:, None], block.starts, alone)
-        self.sums[:] += [
-            a.sum(axis=0),
-            b.sum(axis=0),
-            np.einsum("ct,ct->t", a, a),
-            np.einsum("ct,ct->t", a, b),
-            np.einsum("ct,ct->t", b, b),
-        ]
-        self.shares[0] += share.sum(axis=0)
-        self.shares[1] = np.maximum(self.shares[1], share.max(axis=0))
-
-    def told(self, spread: _Spread) -> tuple[Floats, Floats]:
-        """Effective clusters (K, T), and the largest cluster's share (T,)."""
-        a, b, aa, ab, bb = self.sums
-        between, noise = spread.between[:, None], spread.noise[:, None]
-        total = between * a + noise * b
-        squared = between**2 * aa + 2 * between * noise * ab + noise**2 * bb
-        return (
-            np.asarray(total**2 / np.maximum(squared, 1e-300)),
-            self.shares[1] / np.maximum(self.shares[0], 1e-300),
-        )

@@ -1,0 +1,100 @@
+"""How many clusters an estimate rests on, counted by their weight in it.
+
+Satterthwaite (1946); Carter, Schnepel and Steigerwald (2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.scores import ScoreSums
+from tagcf.types import Codes, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Variance of a cell's mean residual: noise / weight + between."""
+
+    noise: Floats  # (K,)
+    between: Floats  # (K,)
+
+
+def spread_of(sums: CellSums, scores: ScoreSums, share: Floats, cell_group: Codes) -> Spread:
+    """Noise within cells and variance between them, by moments (Swamy and Arora 1972)."""
+    used = sums.weight > 0
+    weight = sums.weight[used] / share[used]  # of all rows
+    mean = scores.e[used] / sums.weight[used][:, None]
+    between_ss = weight @ mean**2
+    rows, cells = sums.rows[used].sum(), int(used.sum())
+    within = np.maximum(scores.see - between_ss, 0.0)
+    free = max(cells - np.unique(cell_group[used]).size, 1)
+    average = weight.sum() / max(cells, 1)
+    noise = within / max(rows - cells, 1.0) if rows > cells else np.zeros(len(scores.see))
+    between = np.maximum(between_ss / free - noise, 0.0) / max(average, 1e-300)
+    if rows <= cells:  # one row a cell: the two cannot be told apart
+        between = between_ss / free / max(average, 1e-300)
+    return Spread(noise, between)
+
+
+def sum_runs(values: Floats, starts: NDArray[np.integer]) -> Floats:
+    """(c, …) sums of the rows of values (m, …) from each start to the next."""
+    if starts.size == len(values):
+        return values
+    return np.asarray(np.add.reduceat(values, starts, axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Concentration:
+    """Sums over clusters from which effective clusters follow, whatever the spread.
+
+    γ of a cluster is between · a + noise · b, a and b being sums over its cells.
+    """
+
+    sums: Floats  # (5, T) Σa, Σb, Σa², Σab, Σb²
+    shares: Floats  # (2, T) Σ and maximum of the clusters' weights
+
+    @staticmethod
+    def empty(n_tags: int) -> Concentration:
+        """Sums over no clusters."""
+        return Concentration(np.zeros((5, n_tags)), np.zeros((2, n_tags)))
+
+    def add(
+        self, weight: Floats, share: Floats, influence: Floats, starts: NDArray[np.integer]
+    ) -> None:
+        """Add whole clusters, in place.
+
+        Parameters
+        ----------
+        weight, share, influence
+            (m,), (m,) and (m, T) of their cells.
+        starts
+            (c,) first cell of each cluster.
+        """
+        squares = influence.astype(np.float64) ** 2 * weight[:, None]
+        shares = sum_runs(squares, starts)
+        a = sum_runs(squares * weight[:, None], starts)
+        b = sum_runs(squares * share[:, None], starts)
+        self.sums[:] += [
+            a.sum(axis=0),
+            b.sum(axis=0),
+            np.einsum("ct,ct->t", a, a),
+            np.einsum("ct,ct->t", a, b),
+            np.einsum("ct,ct->t", b, b),
+        ]
+        self.shares[0] += shares.sum(axis=0)
+        self.shares[1] = np.maximum(self.shares[1], shares.max(axis=0))
+
+    def told(self, spread: Spread) -> tuple[Floats, Floats]:
+        """Effective clusters (K, T), and the largest cluster's share (T,)."""
+        a, b, aa, ab, bb = self.sums
+        between, noise = spread.between[:, None], spread.noise[:, None]
+        total = between * a + noise * b
+        squared = between**2 * aa + 2 * between * noise * ab + noise**2 * bb
+        return (
+            np.asarray(total**2 / np.maximum(squared, 1e-300)),
+            self.shares[1] / np.maximum(self.shares[0], 1e-300),
+        )
