@@ -14,7 +14,7 @@ TESTED := requirements/tested.txt
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test lint format truth bench docs tested clean
+.PHONY: help demo test lint format truth bench peers docs tested clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,13 +40,17 @@ format: .venv/stamp-groups  ## put the source in order
 truth: .venv/stamp-groups  ## long coverage studies over simulated worlds
 	$(BIN)/pytest -n $(WORKERS) -m truth
 
-bench: .venv/stamp-groups  ## measure again; writes benchmarks/results/
+bench: .venv/stamp-groups peers  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.upworthy
+	$(BIN)/python -m benchmarks.upworthy_halves
 	$(BIN)/python -m benchmarks.coat
 	$(BIN)/python -m benchmarks.coverage
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.tagging
 	$(BIN)/python -m benchmarks.whatif
+
+peers: .venv/stamp-groups .venv-bench/stamp  ## time and accuracy beside other libraries (20 min)
+	$(BIN)/python -m benchmarks.peers
 
 docs: .venv/stamp-groups  ## put figures and real outputs into README and docs/reference
 	$(BIN)/python docs/generate.py --run
@@ -58,7 +62,7 @@ tested: .venv/stamp-package  ## take over the newest versions into requirements/
 	@mv .venv/tested.txt $(TESTED)
 
 clean:  ## remove the environment and the demo
-	rm -rf .venv demo
+	rm -rf .venv .venv-bench demo
 
 # The extra with the sentence embeddings, by hash (docs/decisions/0004). Not needed to run.
 .PHONY: text
@@ -78,6 +82,13 @@ text:
 .venv/stamp-groups: pyproject.toml $(TESTED) .venv/stamp-package
 	@echo 'Installing the test and lint tools into .venv …'
 	@$(PIP) install -c $(TESTED) --group test --group lint
+	@touch $@
+
+# Peers hold back what we need newer, so that they live apart.
+.venv-bench/stamp: pyproject.toml requirements/bench.txt | .venv/bin/python
+	@echo 'Installing the peers into .venv-bench …'
+	@test -x .venv-bench/bin/python || $(BIN)/python -m venv .venv-bench
+	@$(PIP) --python .venv-bench/bin/python install -c requirements/bench.txt --group bench
 	@touch $@
 
 # pip 25.1 is the first to know dependency groups.

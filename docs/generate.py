@@ -12,6 +12,7 @@ a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 | docs/reference/vocabulary.md | the vocabulary |
 | docs/reference/effects-json.md, reasons | the text catalogue |
 | README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
+| docs/explanation/benchmarks.md | benchmarks/results/peers.json, upworthy_halves.json |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -32,6 +33,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import benchmark_tables
 import click
 from pydantic import BaseModel
 
@@ -82,6 +84,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     effects = REFERENCE / "effects-json.md"
     yield effects, put(effects.read_text("utf-8"), "reasons", reasons())
     yield REFERENCE / "vocabulary.md", vocabulary_page(default_vocabulary())
+    measured = ROOT / "docs" / "explanation" / "benchmarks.md"
+    yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():
         page = put(path.read_text("utf-8"), "upworthy", upworthy_table(language))
         yield path, put(page, "coverage", coverage_table(language))

@@ -404,12 +404,6 @@ class PairEffect:
     first: str
     second: str
     outcome: str
-    estimate: float | None
-    se: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p: float | None
-    q: float | None
     n_both: int  # items that carry both
     n_first_only: int
     n_second_only: int
@@ -417,6 +411,12 @@ class PairEffect:
     rung: Rung
     verdict: Verdict
     reason: Reason | None
+    estimate: float | None = None
+    se: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p: float | None = None
+    q: float | None = None
     diagnostics: dict[str, float | int | str | None] = field(default_factory=dict)
 
 
@@ -432,13 +432,13 @@ class SiblingComparison:
     parent: str | None
     siblings: tuple[str, ...]  # those whose effect can be told
     outcome: str
-    effect: float | None
-    siblings_effect: float | None
-    ratio: float | None
-    shape: Literal["interval", "outside", "everything"] | None
-    low: float | None
-    high: float | None
     reason: Reason | None  # why nothing, or no interval, can be told
+    effect: float | None = None
+    siblings_effect: float | None = None
+    ratio: float | None = None
+    shape: Literal["interval", "outside", "everything"] | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,22 +496,22 @@ class Mediation:
     tag: str
     mediator: str
     outcome: str
-    total: float | None
-    total_low: float | None
-    total_high: float | None
-    direct: float | None
-    direct_low: float | None
-    direct_high: float | None
-    through: float | None
-    through_low: float | None
-    through_high: float | None
-    path: float | None  # by how much the tag makes the mediator more frequent
     n_both: int
     n_tag: int
     n_mediator: int
     rung: Rung
     assumption: Reason
     reason: Reason | None
+    total: float | None = None
+    total_low: float | None = None
+    total_high: float | None = None
+    direct: float | None = None
+    direct_low: float | None = None
+    direct_high: float | None = None
+    through: float | None = None
+    through_low: float | None = None
+    through_high: float | None = None
+    path: float | None = None  # by how much the tag makes the mediator more frequent
 
 
 # ── (4) what-if ─────────────────────────────────────────────────────────────

@@ -52,7 +52,7 @@ def test_one_method_joins_the_others_on_disk(platform: Path, run) -> None:
     assert {row["estimand"] for row in rows} == {"treated"}
     assert {row["outcome"] for row in rows} == {"click"}
     kept = {effect.method for effect in read_effects(open_workspace(platform)).effects}
-    assert kept == {"joint", "naive", "matching", "iv"}
+    assert kept == {"joint", "naive", "matching", "robust", "iv"}
 
 
 def test_segments_and_tags(platform: Path, run) -> None:

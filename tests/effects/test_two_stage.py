@@ -9,8 +9,10 @@ import pytest
 from linearmodels.iv import IV2SLS
 from scipy import stats
 
+from tagcf.effects.instruments.anderson_rubin import FittingSet
 from tagcf.effects.instruments.least_squares import StageFit, two_stage
 from tagcf.effects.instruments.stage_sums import StageBlock
+from tagcf.effects.instruments.weak import Strength, strength
 
 
 def blocks_of(
@@ -77,13 +79,17 @@ def test_least_squares_is_off_and_two_stage_is_not() -> None:
     assert abs(np.mean(gaps["iv"])) < 0.1 * abs(np.mean(gaps["ols"]))
 
 
-def weak(seed: int) -> StageFit:
+def set_of(blocks: Callable[[], Iterator[StageBlock]], n_groups: int = 0) -> FittingSet:
+    return strength(blocks, two_stage(blocks, n_groups)).sets[0][0]
+
+
+def weak(seed: int) -> FittingSet:
     y, d, x, z, _ = world(seed, 1, strength=0.0)
-    return two_stage(blocks_of(y, d, x, z, np.arange(len(y), dtype=np.int32)[:, None]))
+    return set_of(blocks_of(y, d, x, z, np.arange(len(y), dtype=np.int32)[:, None]))
 
 
 def test_a_useless_instrument_has_an_unbounded_set() -> None:
-    bounded = [weak(seed).bounded[0] for seed in range(40)]
+    bounded = [weak(seed).bounded for seed in range(40)]
     assert np.mean(bounded) <= 0.15
 
 
@@ -92,8 +98,8 @@ def test_anderson_rubin_sets_cover_where_instruments_are_weak() -> None:
     for seed in range(120):
         y, d, x, z, _ = world(seed, 1, strength=0.05)
         rows = np.arange(len(y), dtype=np.int32)[:, None]
-        fit = two_stage(blocks_of(y - 0.5 * d[:, 0], d, x, z, rows))
-        covered.append(fit.set_p[0] > 0.05)  # the truth, now 0, is in the set
+        found = set_of(blocks_of(y - 0.5 * d[:, 0], d, x, z, rows))
+        covered.append(found.p > 0.05)  # the truth, now 0, is in the set
     assert np.mean(covered) >= 0.90
 
 
@@ -104,7 +110,7 @@ def one_block(
     clusters: np.ndarray,
     w: np.ndarray | None = None,
     group: np.ndarray | None = None,
-) -> StageFit:
+) -> tuple[StageFit, Strength]:
     block = StageBlock(
         y=y[:, None],
         endogenous=d.reshape(len(y), -1),
@@ -114,7 +120,8 @@ def one_block(
         clusters=clusters[:, None].astype(np.int32),
         group=group,
     )
-    return two_stage(lambda: [block], 0 if group is None else int(group.max()) + 1)
+    fit = two_stage(lambda: [block], 0 if group is None else int(group.max()) + 1)
+    return fit, strength(lambda: [block], fit)
 
 
 def wald_f(d: np.ndarray, z: np.ndarray, clusters: np.ndarray) -> list[float]:
@@ -142,20 +149,20 @@ def test_first_stage_f_is_not_bounded_by_the_number_of_clusters(n_clusters: int)
     noise = 0.05 * random.normal(size=(n_clusters, 2))[clusters]
     d = z @ random.normal(size=(4, 2)) * 2 + noise + 0.1 * random.normal(size=(len(z), 2))
     y = d @ [1.0, -1.0] + random.normal(size=len(z))
-    fit = one_block(y, d, z, clusters)
-    np.testing.assert_allclose(fit.first_stage_f, wald_f(d, z, clusters), rtol=1e-6)
-    assert fit.first_stage_f.min() > 10 * n_clusters
+    f = one_block(y, d, z, clusters)[1].first_stage_f
+    np.testing.assert_allclose(f, wald_f(d, z, clusters), rtol=1e-6)
+    assert f.min() > 10 * n_clusters
 
 
 def test_weights_count_rows() -> None:
     y, d, _, z, clusters = world(3, 2)
     w = np.random.default_rng(3).integers(1, 5, len(y))
-    weighted = one_block(y, d, z, clusters[:, 0], w.astype(float))
+    weighted, by_weight = one_block(y, d, z, clusters[:, 0], w.astype(float))
     again = np.repeat(np.arange(len(y)), w)
-    repeated = one_block(y[again], d[again], z[again], clusters[again, 0])
+    repeated, by_row = one_block(y[again], d[again], z[again], clusters[again, 0])
     np.testing.assert_allclose(weighted.coef, repeated.coef, rtol=1e-8)
     np.testing.assert_allclose(weighted.cov, repeated.cov, rtol=1e-8)
-    np.testing.assert_allclose(weighted.first_stage_f, repeated.first_stage_f, rtol=1e-8)
+    np.testing.assert_allclose(by_weight.first_stage_f, by_row.first_stage_f, rtol=1e-8)
 
 
 def test_absorbing_groups_is_as_dummies() -> None:
@@ -163,7 +170,7 @@ def test_absorbing_groups_is_as_dummies() -> None:
     group = np.random.default_rng(4).integers(0, 30, len(y))
     y, d = y + 3 * np.sin(group), d + np.cos(group)[:, None]
     dummies = np.eye(30)[group]
-    long = two_stage(blocks_of(y, d, np.hstack([x, dummies[:, 1:]]), z, clusters))
+    dummied = blocks_of(y, d, np.hstack([x, dummies[:, 1:]]), z, clusters)
 
     def blocks() -> Iterator[StageBlock]:
         for block, rows in zip(
@@ -171,18 +178,26 @@ def test_absorbing_groups_is_as_dummies() -> None:
         ):
             yield replace(block, group=group[rows].astype(np.int32))
 
-    short = two_stage(blocks, 31)  # one group without rows
-    for name in ("coef", "cov", "first_stage_f", "set_low", "set_high", "set_p"):
-        np.testing.assert_allclose(getattr(short, name), getattr(long, name), rtol=1e-6)
+    long, short = two_stage(dummied), two_stage(blocks, 31)  # one group without rows
+    alike(long, strength(dummied, long), short, strength(blocks, short))
+
+
+def alike(fit: StageFit, weak: Strength, other: StageFit, other_weak: Strength) -> None:
+    for name in ("coef", "cov"):
+        np.testing.assert_allclose(getattr(fit, name), getattr(other, name), rtol=1e-6)
+    np.testing.assert_allclose(weak.first_stage_f, other_weak.first_stage_f, rtol=1e-6)
+    for name in ("low", "high", "p"):
+        one, two = (getattr(found.sets[0][0], name) for found in (weak, other_weak))
+        assert one == pytest.approx(two, rel=1e-6, nan_ok=True)
 
 
 def test_what_varies_between_groups_only_is_not_told() -> None:
     random = np.random.default_rng(5)
     group = random.integers(0, 20, 2_000)
     z, y = random.integers(0, 2, 2_000).astype(float), random.normal(size=2_000)
-    fit = one_block(y, (group < 8).astype(float), z, np.arange(2_000), group=group)
+    fit, found = one_block(y, (group < 8).astype(float), z, np.arange(2_000), group=group)
     assert not fit.endogenous_varies[0]
-    assert not fit.bounded[0]
+    assert not found.sets[0][0].bounded
 
 
 def test_instruments_that_say_the_same_count_once() -> None:
@@ -190,9 +205,8 @@ def test_instruments_that_say_the_same_count_once() -> None:
     once = one_block(y, d, z[:, 0], clusters[:, 0])
     copied = np.column_stack([z[:, 0], 1 - z[:, 0], np.ones(len(y)), np.zeros(len(y))])
     twice = one_block(y, d, copied, clusters[:, 0])
-    assert twice.n_instruments == once.n_instruments == 1
-    for name in ("coef", "cov", "first_stage_f", "set_low", "set_high", "set_p"):
-        np.testing.assert_allclose(getattr(twice, name), getattr(once, name), rtol=1e-6)
+    assert twice[0].n_instruments == once[0].n_instruments == 1
+    alike(*twice, *once)
 
 
 def kept_of(y: np.ndarray, d: np.ndarray, z: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -216,15 +230,16 @@ def test_sets_are_found_wherever_they_lie() -> None:
         z, u = random.normal(size=(800, 6)), random.normal(size=800)
         d = z @ [0.3, 0.2, 0.1, 0, 0, 0] + u + random.normal(size=800)
         y = 0.5 * d + 2 * u + z @ [0, 0, 0, 0.25, -0.2, 0.2] + random.normal(size=800)
-        fit = one_block(y, d, z, np.arange(800))
+        fit, weak = one_block(y, d, z, np.arange(800))
+        found = weak.sets[0][0]
         grid = np.linspace(-4, 5, 901)
         kept = kept_of(y, d, z, grid)
-        if fit.bounded[0]:
-            assert fit.empty[0] != kept.any()
-        empty += fit.empty[0]
-        if fit.bounded[0] and kept.any():
-            assert abs(fit.set_low[0] - grid[kept].min()) <= 0.011
-            assert abs(fit.set_high[0] - grid[kept].max()) <= 0.011
+        if found.bounded:
+            assert found.empty != kept.any()
+        empty += found.empty
+        if found.bounded and kept.any():
+            assert abs(found.low - grid[kept].min()) <= 0.011
+            assert abs(found.high - grid[kept].max()) <= 0.011
             outside += not kept_of(y, d, z, fit.coef[0])[0]
     assert outside >= 3  # the two-stage estimate itself is rejected, and still there is a set
     assert empty >= 3

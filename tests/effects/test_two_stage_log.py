@@ -111,3 +111,16 @@ def test_a_bucket_that_moves_nothing_tells_nothing() -> None:
     refused = [reason for reason in keys if reason is not None]
     assert len(refused) >= 9
     assert {reason.key for reason in refused} <= {"reason.weak_instrument", "reason.author_bundle"}
+
+
+@pytest.mark.parametrize("boost", [0.0, 0.1])
+def test_weak_buckets_are_rarely_claims(boost: float) -> None:
+    """Users who respond more are shown the tag more: least squares would claim throughout."""
+    found = [
+        world(seed, boost=boost, taste=0.8, effect=0.0, authors=False, n=5_000)
+        for seed in range(150)
+    ]
+    claims = [effect.verdict in ("raises", "lowers") for effect in found]
+    assert np.mean(claims) <= 0.05
+    assert all(effect.estimate is not None for effect in found)  # shown all the same
+    assert all(effect.diagnostics["first_stage_f"] is not None for effect in found)

@@ -48,3 +48,32 @@ def test_another_form_is_refused(tmp_path, text):
 def test_edges_count_once():
     edge = TagEdge("a", "b", "parent")
     assert checked([edge, edge]).edges == (edge,)
+
+
+def test_near_duplicates_are_groups_of_slugs(tmp_path):
+    graph = load_graph(
+        workspace(tmp_path, "near_duplicates:\n  - [治愈感, relaxed-humor]\n  - [camping, 路上]\n"),
+        tags=[Tag("road", "路上", "road", "custom")],
+    )
+    assert graph.near_duplicates == (("healing", "relaxed-humor"), ("camping", "road"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("near_duplicates:\n  - [camping]\n", "fewer than two"),
+        ("near_duplicates:\n  - [camping, 露营]\n", "fewer than two"),
+        ("near_duplicates:\n  - [camping, healing]\n  - [healing, dogs]\n", "two groups"),
+        (
+            "causes:\n  camping: healing\nnear_duplicates:\n  - [camping, healing]\n",
+            "causes .*near-duplicates",
+        ),
+        ("near_duplicates:\n  - [camping, campign]\n", "campign"),
+        ("near_duplicates: {a: b}\n", "cannot be read"),
+        ("near_duplicates: [camping, healing]\n", "cannot be read"),
+        ("near_duplicate:\n  - [camping, healing]\n", "near_duplicates"),
+    ],
+)
+def test_bad_groups_are_named(tmp_path, text, says):
+    with pytest.raises((DataError, UnknownNameError), match=says):
+        load_graph(workspace(tmp_path, text))

@@ -10,13 +10,15 @@ from scipy import sparse
 
 from tagcf.effects.dose.model import gather_periods
 from tagcf.effects.estimates import nothing_told, to_effects
+from tagcf.effects.heterogeneity.groups import merge_groups
 from tagcf.effects.instruments.two_stage import two_stage_effects
 from tagcf.effects.joint.effects import joint_effects, plan
 from tagcf.effects.linear.design import make_design, survey
 from tagcf.effects.matching.match import match_tags
-from tagcf.effects.methods import Joint, Matching, TwoStage, Using
+from tagcf.effects.methods import Joint, Matching, Robust, TwoStage, Using
 from tagcf.effects.naive import naive_differences, naive_return
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
+from tagcf.effects.robust.effects import robust_effects
 from tagcf.effects.task import Question, Task, select
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
@@ -65,10 +67,12 @@ def estimate_effects(
     using, question = using or Joint(), question or Question()
     check_names(log, question.outcomes, [name for split in question.by for name in split])
     _check(log, tags)
-    tags, left_out = split_by_reach(on_items_of(log, tags), question)
+    tags, question, members = merge_groups(on_items_of(log, tags), question)
+    tags, left_out = split_by_reach(tags, question)
+    left_out += [LeftOut(*member) for member in members]
     if not tags.tags:
         return _only_refused(log, left_out, using, question)
-    task = Task(log, tags, tags.carried(question.threshold).toarray().astype(float), question)
+    task = Task(log, tags, tags.carried(question.threshold), question)
     found = _by_method(task, using)
     refused = _only_refused(log, left_out, using, question)
     return replace(found, effects=found.effects + refused.effects)
@@ -79,6 +83,8 @@ def _by_method(task: Task, using: Using) -> TagEffects:
         return joint_effects(task, using)
     if isinstance(using, Matching):
         return _matching(task, using)
+    if isinstance(using, Robust):
+        return robust_effects(task, using)
     if isinstance(using, TwoStage):
         return _two_stage(task, using)
     return _naive(task)
@@ -140,7 +146,7 @@ def _only_refused(
     """Effects of the tags that no model held: cannot tell, and why."""
     names = [one.name for one in (*log.outcomes, *log.derived)]
     wanted = [name for name in names if not question.outcomes or name in question.outcomes]
-    estimand = question.estimand if isinstance(using, Joint) else None
+    estimand = question.estimand if isinstance(using, Joint | Robust) else None
     effects: list[Effect] = []
     for name in wanted if left_out else []:
         found = nothing_told(

@@ -46,6 +46,21 @@ class Joint:
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """Matching in bins of the score: sums that add up over parts of a log of any length.
+
+    Subclassification (Rosenbaum and Rubin 1984), bins by quantiles of the treated.
+
+    Parameters
+    ----------
+    bins
+        Bins of the score per tag.
+    """
+
+    bins: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Matching:
     """Propensity score matching per tag, with replacement, bias-corrected.
 
@@ -63,6 +78,9 @@ class Matching:
         As in `Joint`, for the outcome regression of the bias correction.
     max_rows
         Rows are thinned evenly to at most so many; the diagnostics say when that happened.
+    form
+        ``None``: each treated row to its nearest, with the rows in memory; `Histogram()`: in bins
+        of the score, streaming logs of any length, without thinning.
     """
 
     caliper: float | None = 0.2
@@ -72,22 +90,104 @@ class Matching:
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
     max_rows: int = 2_000_000
+    form: Histogram | None = None
 
     name: ClassVar[Method] = "matching"
     estimand: ClassVar[Estimand] = "treated"
 
 
 @dataclass(frozen=True, slots=True)
+class LeastSquares:
+    """Two-stage least squares (Theil 1953): precise where instruments are few and strong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Liml:
+    """Limited information maximum likelihood (Anderson and Rubin 1949), for many instruments.
+
+    Two-stage least squares leans towards plain least squares the more, the more instruments there
+    are; this does not. Errors count the many instruments' own noise (Bekker 1994).
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Linear nuisances: additive outcome model, logistic score, both on splines and other tags.
+
+    Parameters
+    ----------
+    penalties
+        Ridges of the score on standardised columns, of which held-out likelihood chooses one for
+        each tag: 1 / the variance that a slope is thought to have, in units of one item.
+    """
+
+    penalties: tuple[float, ...] = (0.1, 2.0, 10.0, 40.0, 160.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Boosted:
+    """Nuisances with boosted trees on top of the linear ones (LightGBM, extra ``boost``).
+
+    Trees see items: mean controls and tags. Folds hold whole items and authors, as everywhere.
+
+    Parameters
+    ----------
+    trees, leaves, learning_rate, min_items
+        Size of each model; `min_items` is the least number of items in a leaf.
+    """
+
+    trees: int = 200
+    leaves: int = 8
+    learning_rate: float = 0.05
+    min_items: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Robust:
+    """Average effect of each tag by augmented inverse propensity weighting, cross-fitted.
+
+    Robins, Rotnitzky and Zhao (1994); Chernozhukov et al. (2018). Consistent if either the outcome
+    model or the score is right. The effect is averaged over the rows used, the rows of one item
+    counting as in `Joint`; `Joint` itself weights by what its controls leave of a tag's variance.
+    The score is the item's: on its controls (its audience's mean), all other tags, and its author's
+    share of items with the tag. Where units were randomised in strata, both models are the demeaned
+    linear one, and the answer is `Joint`'s.
+
+    Parameters
+    ----------
+    nuisances
+        `Linear` or `Boosted`.
+    folds
+        Folds of whole items, or of whole authors where these are known.
+    knots, author_effects, rows
+        As in `Joint`.
+    """
+
+    nuisances: Linear | Boosted = Linear()
+    folds: int = 5
+    knots: int = 5
+    author_effects: bool = True
+    rows: Literal["auto", "random", "all"] = "auto"
+
+    name: ClassVar[Method] = "robust"
+    estimand: ClassVar[Estimand] = "direct"
+
+
+@dataclass(frozen=True, slots=True)
 class TwoStage:
-    """Two-stage least squares with the randomly assigned columns of ``[design.instruments]``.
+    """Instrumental variables: the randomly assigned columns of ``[design.instruments]``.
 
     Parameters
     ----------
     knots
         As in `Joint`.
+    estimator
+        `LeastSquares()` or `Liml()`; ``None``: the latter from five instruments (levels of the
+        columns less one) per tag.
     """
 
     knots: int = 5
+    estimator: LeastSquares | Liml | None = None
 
     name: ClassVar[Method] = "iv"
     estimand: ClassVar[Estimand] = "local"
@@ -104,4 +204,4 @@ class Naive:
     estimand: ClassVar[Estimand] = "direct"
 
 
-Using = Joint | Matching | TwoStage | Naive
+Using = Joint | Matching | Robust | TwoStage | Naive

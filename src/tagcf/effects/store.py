@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagcf.data.workspace import Workspace, atomic_path
+from tagcf.effects.sensitivity.store import doubts_path, read_doubts, write_doubts
 from tagcf.errors import OutputError
 from tagcf.types import Balance, Effect, JointFit, Reason, TagEffects
 
@@ -48,6 +49,8 @@ def write_effects(workspace: Workspace, found: TagEffects) -> Path:
     run = uuid.uuid4().hex
     with atomic_path(model / f"effects-{run}.npz") as partial, partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **_arrays(found))
+    if found.doubts:
+        write_doubts(model, run, found.doubts)
     facts = {
         "run": run,
         "n_rows": found.n_rows,
@@ -61,6 +64,9 @@ def write_effects(workspace: Workspace, found: TagEffects) -> Path:
         pq.write_table(table, partial)
     for old in model.glob("effects-*.npz"):
         if old.name != f"effects-{run}.npz":
+            old.unlink(missing_ok=True)
+    for old in model.glob("doubts-*.json"):
+        if old != doubts_path(model, run):
             old.unlink(missing_ok=True)
     return target
 
@@ -83,7 +89,8 @@ def read_effects(workspace: Workspace) -> TagEffects:
         with np.load(workspace.out / "model" / f"effects-{facts['run']}.npz") as arrays:
             joint, balance = _fits(arrays), _balance(arrays)
         effects = tuple(_effect(row) for row in table.to_pylist())
-    except (OSError, KeyError, ValueError, pa.ArrowException) as broken:
+        doubts = read_doubts(workspace.out / "model", facts["run"])
+    except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as broken:
         raise OutputError(
             "error.broken_output", path=path, detail=broken, command=command
         ) from broken
@@ -91,6 +98,7 @@ def read_effects(workspace: Workspace) -> TagEffects:
         effects=effects,
         joint=joint,
         balance=balance,
+        doubts=doubts,
         n_rows=facts["n_rows"],
         n_items=facts["n_items"],
         n_users=facts["n_users"],
@@ -116,6 +124,7 @@ def merge(old: TagEffects, new: TagEffects) -> TagEffects:
         ),
         joint=new.joint or old.joint,
         balance=new.balance or old.balance,
+        doubts=new.doubts if "joint" in methods else old.doubts,
         n_rows=new.n_rows,
         n_items=new.n_items,
         n_users=new.n_users,

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from tagcf.data.workspace import Workspace
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.methods import Joint, Matching, Naive, TwoStage, Using
+from tagcf.effects.methods import Joint, Matching, Naive, Robust, TwoStage, Using
+from tagcf.effects.sensitivity.doubt import cast_doubt
+from tagcf.effects.sensitivity.evidence import Doubting
 from tagcf.effects.store import merge
 from tagcf.effects.task import Question, select
 from tagcf.errors import EstimationError, UnknownNameError
@@ -36,6 +38,7 @@ def question_of(
         threshold=settings.threshold,
         hold=hold,
         descendants={tag.slug: graph.descendants(tag.slug) for tag in tags.tags},
+        near_duplicates=graph.near_duplicates,
     )
 
 
@@ -68,6 +71,7 @@ def methods_of(workspace: Workspace, log: EventLog) -> dict[str, Using]:
         "joint": Joint(),
         "naive": Naive(),
         "matching": Matching(exact=tuple(workspace.settings.design.exact)),
+        "robust": Robust(),
     }
     if log.instruments:
         methods["iv"] = TwoStage()
@@ -100,3 +104,31 @@ def estimate_workspace(
         found = one if found is None else merge(found, one)
     assert found is not None  # noqa: S101 (joint always applies)
     return found
+
+
+def doubt_workspace(
+    workspace: Workspace,
+    log: EventLog,
+    tags: TagMatrix,
+    question: Question,
+    found: TagEffects,
+    *,
+    negative_outcomes: tuple[str, ...] = (),
+    shown: tuple[str, ...] = (),
+) -> TagEffects:
+    """Doubt the joint effects of `found`, as `estimate_workspace` found them.
+
+    Parameters
+    ----------
+    negative_outcomes
+        Outcomes that were measured before the impression.
+    shown
+        Slugs of tags whose pictures are wanted, claimed or not.
+    """
+    doubting = Doubting(
+        exact=tuple(workspace.settings.design.exact),
+        negative_outcomes=negative_outcomes,
+        tags=shown,
+    )
+    chosen = of_facets(tags, workspace.settings.tags.facets)
+    return cast_doubt(log, chosen, found, Joint(), question, doubting)

@@ -1,7 +1,7 @@
 """Which tags hang on which: parent edges of the vocabulary, parent and causes edges of a file.
 
-The file's form is in `tagcf.tags.graph_file`. A total effect lets the descendants of a tag
-change with it, a direct effect holds them.
+Beside them, which tags mean nearly the same. The file's form is in `tagcf.tags.graph_file`. A
+total effect lets the descendants of a tag change with it, a direct effect holds them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class TagEdge:
 
 @dataclass(frozen=True, slots=True)
 class TagGraph:
-    """Edges between slugs, without cycles."""
+    """Edges between slugs, without cycles, and groups of slugs that mean nearly the same."""
 
     edges: tuple[TagEdge, ...] = ()
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
 
     def descendants(self, tag: str) -> frozenset[str]:
         """Slugs that can change when `tag` does, without itself."""
@@ -82,7 +83,9 @@ def load_graph(workspace: Workspace, tags: Sequence[Tag] | None = None) -> TagGr
 def _graph(file: GraphFile, known: Sequence[Tag], path: Path | None) -> TagGraph:
     named = named_tags(known, file.namings)
     edges = [TagEdge(tag.parent, tag.slug, "parent") for tag in named if tag.parent]
-    return checked(edges + edges_of(file, named), path)
+    own = edges_of(file, named)
+    graph = checked(edges + own, path)
+    return TagGraph(graph.edges, groups_of(file, named, own))
 
 
 def read_edges(path: Path, known: Iterable[Tag]) -> list[TagEdge]:
@@ -101,6 +104,43 @@ def edges_of(file: GraphFile, known: Iterable[Tag]) -> list[TagEdge]:
         else:
             edges.append(TagEdge(upstream=one, downstream=other, kind="causes"))
     return edges
+
+
+def groups_of(
+    file: GraphFile, known: Iterable[Tag], edges: Iterable[TagEdge] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """Find the tags that the groups of near-duplicates of a file mean.
+
+    Raises
+    ------
+    UnknownNameError
+        A name that no tag has.
+    DataError
+        A group of fewer than two tags, a tag in two groups, or a tag of a group that one of
+        `edges` says to cause another.
+    """
+    index = name_index(known)
+    groups: list[tuple[str, ...]] = []
+    group_of: dict[str, int] = {}
+    for names in file.groups:
+        members = tuple(dict.fromkeys(_slug(name, index, file.path) for name in names))
+        if len(members) < 2:
+            raise DataError("tags.graph_small_group", path=file.path, names=", ".join(names))
+        for slug in members:
+            if slug in group_of:
+                raise DataError("tags.graph_two_groups", path=file.path, name=slug)
+            group_of[slug] = len(groups)
+        groups.append(members)
+    for edge in edges:
+        ends = group_of.get(edge.upstream), group_of.get(edge.downstream)
+        if edge.kind == "causes" and ends[0] is not None and ends[0] == ends[1]:
+            raise DataError(
+                "tags.graph_causes_itself",
+                path=file.path,
+                cause=edge.upstream,
+                caused=edge.downstream,
+            )
+    return tuple(groups)
 
 
 def checked(edges: Iterable[TagEdge], path: Path | None = None) -> TagGraph:

@@ -6,6 +6,8 @@
       幼犬扑空摔倒: 萌宠
     causes:                     # cause: what it brings about, or a list
       幼犬扑空摔倒: [轻松幽默, 治愈感]
+    near_duplicates:            # tags that mean nearly the same: told as one
+      - [萌宠, 宠物]
     tags:                       # tag: its names, and where it belongs; each part may be left out
       guochao-snacks: {zh: 国潮零食, en: Chinese-style snacks, facet: topic, parent: 零食}
 
@@ -24,7 +26,7 @@ from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError
 from tagcf.text import did_you_mean
 
-PARTS = ("parent", "causes", "tags")
+PARTS = ("parent", "causes", "near_duplicates", "tags")
 FIELDS = ("zh", "en", "facet", "parent")
 
 
@@ -47,6 +49,7 @@ class GraphFile:
     path: Path
     edges: tuple[tuple[str, str, str], ...]
     namings: tuple[Naming, ...]
+    groups: tuple[tuple[str, ...], ...] = ()  # near-duplicates
 
 
 def graph_path(workspace: Workspace) -> Path | None:
@@ -78,7 +81,15 @@ def read_graph_file(path: Path) -> GraphFile:
         _naming(tag, fields, path)
         for tag, fields in _table(parts.get("tags", {}), "tags", path).items()
     )
-    return GraphFile(path, tuple(edges), namings)
+    return GraphFile(path, tuple(edges), namings, _groups(parts.get("near_duplicates"), path))
+
+
+def _groups(value: Any, path: Path) -> tuple[tuple[str, ...], ...]:
+    """Take a list of lists of names for groups."""
+    groups = [] if value is None else value
+    if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
+        raise DataError("tags.bad_graph", path=path, detail=f"near_duplicates: {value!r}")
+    return tuple(tuple(_text(name, "near_duplicates", path) for name in group) for group in groups)
 
 
 def _naming(tag: str, value: Any, path: Path) -> Naming:

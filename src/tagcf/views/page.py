@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tagcf.text import Language, choose_language, say
+from tagcf.views.doubt_picture import Curve
+from tagcf.views.draw_doubt import draw_bars, draw_curve
 from tagcf.views.draw_plane import draw_plane
 from tagcf.views.draw_rows import NARROW, WIDE, draw_rows
 from tagcf.views.facts import ReportFacts
@@ -60,6 +62,8 @@ def _environment() -> Environment:
         "say": say,
         "draw_rows": draw_both,
         "draw_plane": draw_plane,
+        "draw_bars": draw_bars,
+        "draw_curve": draw_curve_both,
         "draw_key": draw_key,
     }
     return environment
@@ -68,6 +72,11 @@ def _environment() -> Environment:
 def draw_both(chart: RowChart) -> Markup:
     """Draw a chart for wide pages and for phones; the style sheet shows one of them."""
     return draw_rows(chart, WIDE) + draw_rows(chart, NARROW)
+
+
+def draw_curve_both(curve: Curve) -> Markup:
+    """Draw a specification curve for wide pages and for phones."""
+    return draw_curve(curve, WIDE.width) + draw_curve(curve, NARROW.width)
 
 
 def draw_key(key: Key) -> Markup:

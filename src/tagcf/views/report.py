@@ -9,6 +9,7 @@ from tagcf.text import Language, language, say
 from tagcf.types import Rung
 from tagcf.views.balance import BalanceView, balance_view
 from tagcf.views.contrast import ContrastView, contrast_view
+from tagcf.views.doubt import DoubtView, doubt_view
 from tagcf.views.facts import OutcomeFacts, ReportFacts, outcome_facts
 from tagcf.views.forest import ForestView, forest_view
 from tagcf.views.labels import RUNGS, rung_label, rung_meaning
@@ -43,6 +44,7 @@ class OutcomeView:
     contrast: ContrastView | None
     truth: TruthView | None
     segments: SegmentsView | None
+    doubt: DoubtView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def _outcome_view(outcome: OutcomeFacts, facts: ReportFacts) -> OutcomeView:
         contrast=contrast_view(outcome),
         truth=truth_view(outcome, facts.truth) if facts.simulated else None,
         segments=segments_view(outcome),
+        doubt=doubt_view(outcome, facts.effects.doubts, dict(facts.tag_names or {})),
     )
 
 

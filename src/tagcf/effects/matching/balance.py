@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.linear.cells import total_by
 from tagcf.effects.linear.design import Design
+from tagcf.effects.matching.kernels import weighted_moments
 from tagcf.effects.matching.pairing import Pairing
 from tagcf.effects.matching.rows import MatchRows
 from tagcf.types import Balance, Floats, Tag
@@ -30,44 +30,55 @@ def balance_of(
     cell_tags = (fit.part.cell_tags if design.absorbs == "stratum" else fit.tags)[:, others]
     names = [fit.control_names[k] for k in plain] + [tags[int(k)].slug for k in others]
 
-    def summed(some: NDArray[np.integer], weight: Floats) -> _Sums:
-        """Sums over a few rows: what is not matched costs nothing."""
-        by_cell = total_by(rows.cell[some], weight, len(cell_tags))
-        return _sums(rows.x[some][:, plain], weight) + _sums(cell_tags, by_cell)
+    weights = np.stack([rows.w * (fit.tags[rows.cell, at] > 0), rows.w * pairing.matched])
+    weights = np.vstack([weights, pairing.reuse])
+    total, squares = weighted_moments(rows.x, weights)
 
-    carrying = np.flatnonzero(fit.tags[rows.cell, at] > 0)
-    matched, used = np.flatnonzero(pairing.matched), np.flatnonzero(pairing.reuse > 0)
+    def summed(side: int) -> WeightedSums:
+        by_cell = total_by(rows.cell, weights[side], len(cell_tags))
+        own = WeightedSums(float(by_cell.sum()), total[side][plain], squares[side][plain])
+        return own + sums_of_cells(cell_tags, by_cell)
+
     by_cell = total_by(rows.cell, rows.w, len(cell_tags))
-    everybody = _Sums(rows.w.sum(), rows.x_sum[plain], rows.x_squares[plain])
-    everybody = everybody + _sums(cell_tags, by_cell)
-    with_tag = summed(carrying, rows.w[carrying])
+    everybody = WeightedSums(rows.w.sum(), rows.x_sum[plain], rows.x_squares[plain])
+    everybody = everybody + sums_of_cells(cell_tags, by_cell)
+    return worst_differences(tags[at], names, everybody, summed(0), summed(1), summed(2))
+
+
+def worst_differences(
+    tag: Tag,
+    names: Sequence[str],
+    everybody: WeightedSums,
+    with_tag: WeightedSums,
+    matched: WeightedSums,
+    used: WeightedSums,
+) -> tuple[Balance, ...]:
+    """Differences of carriers and the rest, then of the matched and their controls."""
     without = everybody - with_tag
-    after_1, after_0 = summed(matched, rows.w[matched]), summed(used, pairing.reuse[used])
     spread = np.sqrt(np.maximum((with_tag.variance + without.variance) / 2, 1e-12))
-    before, after = (with_tag.mean - without.mean) / spread, (after_1.mean - after_0.mean) / spread
+    before = (with_tag.mean - without.mean) / spread
+    after = (matched.mean - used.mean) / spread
     worst = np.argsort(-np.maximum(np.abs(before), np.abs(after)), kind="stable")[:KEEP_CONTROLS]
-    return tuple(
-        Balance(tags[at].slug, names[int(k)], float(before[k]), float(after[k])) for k in worst
-    )
+    return tuple(Balance(tag.slug, names[int(k)], float(before[k]), float(after[k])) for k in worst)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sums:
+class WeightedSums:
     """Weighted sums of columns and of their squares. ``+`` puts columns side by side."""
 
     weight: float
     total: Floats  # (m,)
     squares: Floats  # (m,)
 
-    def __add__(self, other: _Sums) -> _Sums:
-        return _Sums(
+    def __add__(self, other: WeightedSums) -> WeightedSums:
+        return WeightedSums(
             self.weight,
             np.concatenate([self.total, other.total]),
             np.concatenate([self.squares, other.squares]),
         )
 
-    def __sub__(self, other: _Sums) -> _Sums:
-        return _Sums(
+    def __sub__(self, other: WeightedSums) -> WeightedSums:
+        return WeightedSums(
             self.weight - other.weight, self.total - other.total, self.squares - other.squares
         )
 
@@ -82,8 +93,9 @@ class _Sums:
         return np.maximum(self.squares / max(self.weight, 1e-300) - self.mean**2, 0.0)
 
 
-def _sums(columns: Floats, weight: Floats) -> _Sums:
-    return _Sums(float(weight.sum()), weight @ columns, weight @ columns**2)
+def sums_of_cells(columns: Floats, weight: Floats) -> WeightedSums:
+    """Sums of columns (C, m) that do not vary within cells, by the cells' weights."""
+    return WeightedSums(float(weight.sum()), weight @ columns, weight @ columns**2)
 
 
 def plain_controls(names: tuple[str, ...]) -> list[int]:

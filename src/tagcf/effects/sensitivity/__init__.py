@@ -1,0 +1,1 @@
+"""Doubt: what speaks against an effect, and which claims it withdraws."""

@@ -1,0 +1,217 @@
+"""The pictures of one doubted tag, and the tables that go with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tagcf.text import say
+from tagcf.types import Balance, Doubt, Effect, Overlap, Specification
+from tagcf.views.balance import LIMIT, WIDEST, control_label
+from tagcf.views.doubt_picture import Bars, Choice, Curve, CurvePoint
+from tagcf.views.facts import OutcomeFacts
+from tagcf.views.forest import axis_title
+from tagcf.views.labels import effect_name
+from tagcf.views.numbers import Scale, plain, share
+from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table, domain_around
+
+BINS = 24
+KINDS = ("rows", "groups", "controls", "weights")  # of choices, as in `Specification`
+Names = dict[str, tuple[str, str]]
+
+
+def agreement(effect: Effect, specifications: tuple[Specification, ...]) -> str:
+    """Share of the specifications with the same sign, and clear of zero on that side."""
+    if not specifications or effect.estimate is None:
+        return "—"
+    side = 1 if effect.estimate > 0 else -1
+    same = np.mean([one.estimate * side > 0 for one in specifications])
+    clear = np.mean([(one.ci_low if side > 0 else -one.ci_high) > 0 for one in specifications])
+    return f"{share(float(same))} ({share(float(clear))})"
+
+
+def placebo_bars(doubt: Doubt, name: str) -> Bars:
+    """Histogram of the permutations' statistics, with the real one."""
+    draws = np.array(doubt.placebo_draws)
+    reach = 1.08 * max(float(np.abs(draws).max(initial=0.0)), abs(doubt.placebo_t), 3.0)
+    counts = np.histogram(draws, bins=BINS, range=(-reach, reach))[0]
+    larger = int((np.abs(draws) >= abs(doubt.placebo_t)).sum())
+    return Bars(
+        title=say("doubt.placebo_title"),
+        description=say(
+            "doubt.placebo_aria", tag=name, larger=larger, n=draws.size, t=f"{doubt.placebo_t:.1f}"
+        ),
+        above=tuple(float(one) for one in counts),
+        below=(),
+        domain=(-reach, reach),
+        axis=say("doubt.placebo_axis", n=draws.size),
+        mark=(doubt.placebo_t, say("doubt.placebo_mark")),
+        inside=None,
+        legend=(),
+    )
+
+
+def overlap_bars(overlap: Overlap, name: str) -> Bars:
+    """Scores of items with and without the tag, face to face."""
+    return Bars(
+        title=say("doubt.overlap_title"),
+        description=say("doubt.overlap_aria", tag=name, off=share(overlap.off_support)),
+        above=overlap.carriers,
+        below=overlap.others,
+        domain=(0.0, 1.0),
+        axis=say("doubt.overlap_axis"),
+        mark=None,
+        inside=(overlap.cut, 1 - overlap.cut),
+        legend=(
+            Key("circle", "adjusted", say("doubt.carriers")),
+            Key("circle", "unclear", say("doubt.others")),
+        ),
+    )
+
+
+def alternative_texts(outcome: OutcomeFacts, overlap: Overlap) -> dict[str, str]:
+    """Facts of the note below the overlap; none where an alternative is missing."""
+    found: dict[str, str] = {
+        one.name: f"{outcome.scale.bare(one.estimate)} "
+        f"{outcome.scale.interval(one.ci_low, one.ci_high)}"
+        for one in overlap.alternatives
+    }
+    if len(found) < 2:
+        return {}
+    return {"off": share(overlap.off_support), "cut": f"{overlap.cut:.2f}", **found}
+
+
+def _control(one: Balance, names: Names) -> str:
+    popular = one.control == "popularity"
+    return say("doubt.popularity") if popular else control_label(one.control, names)
+
+
+def balance_table(balance: tuple[Balance, ...], names: Names, tag: str) -> Table:
+    """The numbers of the love plot."""
+    heads = (("control", False), ("before", True), ("after", True))
+    return Table(
+        caption=say("doubt.table_balance", tag=tag),
+        columns=tuple(Column(say(f"doubt.head_{key}"), numeric) for key, numeric in heads),
+        rows=tuple(
+            (_control(one, names), plain(one.before, 3), plain(one.after, 3)) for one in balance
+        ),
+    )
+
+
+def love_chart(balance: tuple[Balance, ...], names: Names, name: str) -> RowChart:
+    """The love plot of one tag."""
+    rows = []
+    for one in balance:
+        before, after = abs(one.before), abs(one.after)
+        rows.append(
+            Row(
+                name=_control(one, names),
+                other="",
+                tone="adjusted",
+                spans=(Span(after, before, "gap", "naive"),),
+                marks=(Mark(before, "diamond", "naive"), Mark(after, "circle", "adjusted")),
+                texts=(plain(before, 2), plain(after, 2)),
+            )
+        )
+    top = min(max([2 * LIMIT, *(abs(one.before) for one in balance)]), WIDEST)
+    return RowChart(
+        description=say("doubt.love_aria", tag=name),
+        rows=tuple(rows),
+        columns=(say("doubt.head_before"), say("doubt.head_after")),
+        main_column=1,
+        axis=say("report.axis_balance"),
+        scale=Scale(points=False, decimals=1 if top > 0.5 else 2),
+        domain=(0.0, 1.06 * top),
+        zero=0.0,
+        guides=(LIMIT,),
+        legend=(
+            Key("diamond", "naive", say("doubt.legend_before")),
+            Key("circle", "adjusted", say("doubt.legend_joint")),
+        ),
+        signed=False,
+    )
+
+
+def curve_of(
+    outcome: OutcomeFacts, effect: Effect, found: tuple[Specification, ...], names: Names
+) -> Curve:
+    """The specification curve of one tag."""
+    side = 1 if (effect.estimate or 0.0) > 0 else -1
+    values = [sorted({getattr(one, kind) for one in found}, key=_order) for kind in KINDS]
+    some = [at for at, of in enumerate(values) if len(of) > 1]
+    points = tuple(
+        CurvePoint(
+            at=one.estimate,
+            low=one.ci_low,
+            high=one.ci_high,
+            clear=(one.ci_low if side > 0 else -one.ci_high) > 0,
+            choices=tuple(values[at].index(getattr(one, KINDS[at])) for at in some),
+        )
+        for one in found
+    )
+    ends = [end for one in found for end in (one.ci_low, one.ci_high)]
+    return Curve(
+        description=say(
+            "doubt.curve_aria",
+            tag=effect_name(effect).name,
+            n=len(found),
+            same=agreement(effect, found),
+        ),
+        points=points,
+        choices=tuple(
+            Choice(
+                say(f"doubt.kind_{KINDS[at]}"),
+                tuple(_choice_name(KINDS[at], one, names) for one in values[at]),
+            )
+            for at in some
+        ),
+        main=effect.estimate or 0.0,
+        axis=axis_title(outcome),
+        scale=outcome.scale,
+        domain=domain_around([one.estimate for one in found], ends),
+        legend=(
+            Key("circle", "adjusted", say("doubt.legend_clear")),
+            Key("circle", "unclear", say("doubt.legend_unclear")),
+            Key(None, "unclear", say("doubt.legend_main"), stroke="gap"),
+        ),
+    )
+
+
+_ORDER = (
+    *("all", "random", "chosen", "none", "author", "stratum"),
+    *("knots_5", "knots_3", "linear"),
+    *("item_effects", "rows", "items", "trimmed"),
+)
+
+
+def _order(value: str) -> tuple[int, str]:
+    return (_ORDER.index(value) if value in _ORDER else len(_ORDER), value)
+
+
+def _choice_name(kind: str, value: str, names: Names) -> str:
+    if value.startswith("without:"):
+        return say("doubt.without", control=control_label(value.partition(":")[2], names))
+    return say(f"doubt.{kind}_{value}")
+
+
+def specifications_table(
+    outcome: OutcomeFacts, found: tuple[Specification, ...], names: Names
+) -> Table:
+    """All specifications of one tag."""
+    scale = outcome.scale
+    heads = [Column(say(f"doubt.kind_{kind}")) for kind in KINDS]
+    return Table(
+        caption=say("doubt.table_specifications", outcome=outcome.label),
+        columns=(
+            Column(say("doubt.head_specification"), numeric=False),
+            *heads,
+            Column(say("report.estimate_ci"), numeric=True),
+        ),
+        rows=tuple(
+            (
+                str(at + 1),
+                *(_choice_name(kind, getattr(one, kind), names) for kind in KINDS),
+                f"{scale.bare(one.estimate)} {scale.interval(one.ci_low, one.ci_high)}",
+            )
+            for at, one in enumerate(found)
+        ),
+    )
