@@ -102,7 +102,7 @@ def _blocks(
 ) -> Iterator[EventBatch]:
     """Yield the log block by block; see `EventBatch`."""
     # Read, not mapped: pages of a mapped file would count as memory of this process.
-    with pa.OSFile(str(folder / "impressions.arrow")) as opened:
+    with pa.OSFile(str(folder / "impressions.arrow"), "rb") as opened:
         file = pa.ipc.open_file(opened)
         for index in range(file.num_record_batches):
             block = file.get_batch(index)
