@@ -33,7 +33,7 @@ def test_the_wheel_holds_what_is_not_python(wheel: Path) -> None:
     wanted = {
         str(path.relative_to(source))
         for path in (source / "tagcf").rglob("*")
-        if path.is_file() and path.suffix not in {".pyc"}
+        if path.is_file() and "__pycache__" not in path.parts
     }
     held = set(zipfile.ZipFile(wheel).namelist())
     assert wanted <= held

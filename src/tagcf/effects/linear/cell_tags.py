@@ -12,7 +12,7 @@ from scipy import sparse
 from tagcf.effects.linear.kernels import fill_dense
 from tagcf.types import Codes, Floats
 
-BLOCK_CELLS = 4_096
+BLOCK_BYTES = 2**20  # of tags that are dense at a time: what a core's cache holds
 DOUBLE_PRECISION = 20_000_000  # cells × tags up to which products are made in double precision
 
 Positions = NDArray[np.integer]
@@ -37,6 +37,18 @@ class CellTags:
         """Precision of products: single for large problems, whose blocks are added in double."""
         return np.float64 if np.prod(self.shape) <= DOUBLE_PRECISION else np.float32
 
+    @property
+    def block_cells(self) -> int:
+        """Cells whose tags are made dense at a time."""
+        return max(BLOCK_BYTES // (np.dtype(self.precision).itemsize * max(self.shape[1], 1)), 64)
+
+    def compact(self) -> tuple[NDArray[np.unsignedinteger], Floats]:
+        """Tags of each item in as few bytes as they need, and their values; none where all 1."""
+        table = self.carried
+        small = np.uint16 if table.shape[1] <= 2**16 else np.uint32
+        values = table.data if (table.data != 1.0).any() else np.empty(0)
+        return table.indices.astype(small), values.astype(self.precision)
+
     def carrying(self) -> sparse.csr_array:
         """(I, T) 0/1 by item."""
         table = self.carried
@@ -59,9 +71,9 @@ class CellTags:
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
         """All cells, block by block, in the precision of the problem."""
-        every = np.arange(len(self.item))
-        for start in range(0, len(every), BLOCK_CELLS):
-            at = slice(start, start + BLOCK_CELLS)
+        every, step = np.arange(len(self.item)), self.block_cells
+        for start in range(0, len(every), step):
+            at = slice(start, start + step)
             yield at, self.rows(every[at], self.precision)
 
     def times(self, coef: Floats) -> Floats:

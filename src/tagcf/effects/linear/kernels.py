@@ -29,27 +29,36 @@ def add_vectors(code, we, total):
 
 
 @njit(cache=True, nogil=True)
-def add_products(code, we, x, total):
-    """Total (G, K, P) += we (n, K) ⊗ x (n, P) by code."""
-    for r in range(code.size):
-        g = code[r]
+def add_products(order, code, we, x, total):
+    """Total (G, K, P) += we (n, K) ⊗ x (n, P) by code, rows taken in this order."""
+    for at in range(order.size):
+        r = order[at]
+        row = x[r]
         for k in range(we.shape[1]):
             scale = we[r, k]
-            for p in range(x.shape[1]):
-                total[g, k, p] += scale * x[r, p]
+            target = total[code[r], k]
+            for p in range(row.size):
+                target[p] += scale * row[p]
 
 
 @njit(cache=True, nogil=True)
 def add_tags(order, code, item, we, indptr, indices, values, total):
-    """Total (G, K, T) += we (n, K) ⊗ what the row's item carries, by code."""
+    """Total (G, K, T) += we (n, K) ⊗ what the row's item carries, by code.
+
+    Without `values` all are 1.
+    """
     for at in range(order.size):
         r = order[at]
         start, stop = indptr[item[r]], indptr[item[r] + 1]
         for k in range(we.shape[1]):
             scale = we[r, k]
             row = total[code[r], k]
-            for j in range(start, stop):
-                row[np.uint32(indices[j])] += scale * values[j]
+            if values.size == 0:
+                for j in range(start, stop):
+                    row[indices[j]] += scale
+            else:
+                for j in range(start, stop):
+                    row[indices[j]] += scale * values[j]
 
 
 @njit(cache=True, nogil=True)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from tagcf.effects.linear.cell_tags import BLOCK_CELLS
 from tagcf.effects.linear.cells import CellSums
 from tagcf.effects.linear.concentration import Concentration, spread_of, sum_runs
 from tagcf.effects.linear.kernels import add_vectors
@@ -121,9 +120,9 @@ def _blocks(pieces: Pieces, cluster: Codes, inverse: Floats) -> Iterator[_Block]
     order = order[np.argsort(cluster[order], kind="stable")]
     starts = np.flatnonzero(np.diff(cluster[order], prepend=-1))
     ends = np.append(starts[1:], order.size)
-    first = 0
+    first, most = 0, pieces.part.tags.block_cells
     while first < starts.size:
-        last = max(np.searchsorted(ends, starts[first] + BLOCK_CELLS, side="right"), first + 1)
+        last = max(np.searchsorted(ends, starts[first] + most, side="right"), first + 1)
         cells = order[starts[first] : ends[last - 1]]
         hat = hat_rows(pieces.part.tags, pieces.part, cells)
         influence = hat @ inverse

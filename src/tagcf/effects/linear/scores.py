@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tagcf.effects.linear.cell_tags import BLOCK_CELLS, CellTags
+from tagcf.effects.linear.cell_tags import CellTags
 from tagcf.effects.linear.cells import Block, block_of
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import (
@@ -74,6 +74,7 @@ class Plan:
     crossing: tuple[tuple[int, int], ...]  # per axis that cells straddle: position, clusters
     fitted: Floats  # (C, K) what groups and tags explain
     pair_step: int  # one cluster in so many enters `pairs`
+    carried: tuple[np.ndarray, np.ndarray]  # `CellTags.compact`
 
 
 def score_plan(
@@ -99,6 +100,7 @@ def score_plan(
         crossing=tuple((axis, min(log.clusters[axis].n_clusters, most)) for axis in axes),
         fitted=fitted_by_cell(part, solved),
         pair_step=max(1, -(-log.n_rows // MOST_PAIR_ROWS)),
+        carried=part.tags.compact(),
     )
 
 
@@ -186,20 +188,20 @@ def add_scores(total: ScoreSums, plan: Plan, block: Block) -> None:
         row_x = x - ((1.0 - share)[:, None] * part.cell_x)[block.cell]
         row_we = we * share[block.cell][:, None]
     for axis, codes in enumerate(plan.nested):
-        add_products(codes[block.cell], we, row_x, total.nested[axis])
+        code = codes[block.cell]
+        add_products(np.argsort(code, kind="stable"), code, we, row_x, total.nested[axis])
     for at, (axis, count) in enumerate(plan.crossing):
         code = block.clusters[:, axis] % count
         order = np.argsort(code, kind="stable")  # neighbours in memory after one another
-        table = part.tags.carried
         item = part.tags.item[block.cell]
-        add_tags(
-            order, code, item, row_we, table.indptr, table.indices, table.data, total.crossing[at]
-        )
+        scaled = row_we.astype(part.tags.precision, copy=False)
+        starts = part.tags.carried.indptr
+        add_tags(order, code, item, scaled, starts, *plan.carried, total.crossing[at])
         if len(part.tags.group_mean) > 1:
             take_group_means(order, code, group, row_we, part.tags.group_mean, total.crossing[at])
         else:  # the one mean comes off at the end
             add_vectors(code, row_we, total.crossing_e[at])
-        add_products(code, we, row_x, total.crossing_x[at])
+        add_products(order, code, we, row_x, total.crossing_x[at])
     if len(plan.crossing) == 1:
         total.pairs.append(_pair_rows(plan, block, we, x))
 
@@ -230,10 +232,10 @@ def pair_squares(scores: ScoreSums, plan: Plan) -> Floats:
     of_row = cells[pair]
     pair_e, pair_x = np.zeros((found.size, n_out)), np.zeros((found.size, n_out, x.shape[1]))
     add_vectors(pair, we, pair_e)
-    add_products(pair, we, x - part.cell_x[of_row], pair_x)
+    add_products(np.arange(pair.size), pair, we, x - part.cell_x[of_row], pair_x)
     projection = part.projection.astype(precision)
-    for start in range(0, found.size, BLOCK_CELLS):
-        at = slice(start, start + BLOCK_CELLS)
+    for start in range(0, found.size, part.tags.block_cells):
+        at = slice(start, start + part.tags.block_cells)
         share = plan.share[cells[at]][:, None].astype(precision)
         hat = hat_rows(part.tags, part, cells[at]) * share
         for k in range(n_out):
