@@ -13,7 +13,7 @@ from tagcf.effects.linear.kernels import fill_dense
 from tagcf.types import Codes, Floats
 
 BLOCK_BYTES = 2**20  # of tags that are dense at a time: what a core's cache holds
-DOUBLE_PRECISION = 20_000_000  # cells × tags up to which products are made in double precision
+DOUBLE_PRECISION = 1_000_000  # cells × tags up to which products are made in double precision
 
 Positions = NDArray[np.integer]
 

@@ -7,6 +7,7 @@ parts of the log add up to the sums of the whole, and come off it again.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -18,6 +19,8 @@ from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import add_rows
 from tagcf.effects.linear.passes import over_log
 from tagcf.types import Codes, EventBatch, EventLog, Floats
+
+CACHED_ROWS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,32 @@ def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[i
     )
 
 
+def blocks_of(
+    log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[int, ...]
+) -> Iterator[Block]:
+    """The used rows of a batch, as many at a time as a core's cache holds."""
+    for start in range(0, batch.n_rows, CACHED_ROWS):
+        yield block_of(log, _rows(batch, slice(start, start + CACHED_ROWS)), design, outcomes)
+
+
+def _rows(batch: EventBatch, at: slice) -> EventBatch:
+    """Some rows of a batch, without copies."""
+    return EventBatch(
+        user=batch.user[at],
+        item=batch.item[at],
+        ts=batch.ts[at],
+        outcomes=batch.outcomes[at],
+        weights=batch.weights[at],
+        covariates=batch.covariates[at],
+        segments=batch.segments[at],
+        clusters=batch.clusters[at],
+        instruments=batch.instruments[at],
+        stratum=None if batch.stratum is None else batch.stratum[at],
+        randomized=None if batch.randomized is None else batch.randomized[at],
+        propensity=None if batch.propensity is None else batch.propensity[at],
+    )
+
+
 def empty_sums(design: Design, n_outcomes: int) -> CellSums:
     """Sums over no rows."""
     n_cells, n_controls = len(design.cell_keys), len(design.basis.names)
@@ -131,7 +160,8 @@ def sum_cells(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> CellS
     """Sums over the whole log, one block in memory at a time."""
 
     def add(total: CellSums, batch: EventBatch) -> None:
-        add_block(total, block_of(log, batch, design, outcomes))
+        for block in blocks_of(log, batch, design, outcomes):
+            add_block(total, block)
 
     return over_log(log, lambda: empty_sums(design, len(outcomes)), add)
 

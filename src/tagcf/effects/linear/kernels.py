@@ -29,16 +29,14 @@ def add_vectors(code, we, total):
 
 
 @njit(cache=True, nogil=True)
-def add_products(order, code, we, x, total):
-    """Total (G, K, P) += we (n, K) ⊗ x (n, P) by code, rows taken in this order."""
-    for at in range(order.size):
-        r = order[at]
-        row = x[r]
+def add_products(code, we, x, total):
+    """Total (G, K, P) += we (n, K) ⊗ x (n, P) by code."""
+    for r in range(code.size):
+        g = code[r]
         for k in range(we.shape[1]):
             scale = we[r, k]
-            target = total[code[r], k]
-            for p in range(row.size):
-                target[p] += scale * row[p]
+            for p in range(x.shape[1]):
+                total[g, k, p] += scale * x[r, p]
 
 
 @njit(cache=True, nogil=True)

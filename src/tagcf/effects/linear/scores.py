@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tagcf.effects.linear.cell_tags import CellTags
-from tagcf.effects.linear.cells import Block, block_of
+from tagcf.effects.linear.cells import Block, blocks_of
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import (
     add_products,
@@ -21,7 +21,7 @@ from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 MOST_CLUSTERS = 65_536  # more clusters of an axis are merged at random: coarser, still valid
 MOST_MEMORY = 128 * 2**20  # bytes of an axis' scores, likewise
-MOST_PAIR_ROWS = 32_768  # rows, about, of the clusters that stand for the rest in pairs
+MOST_PAIR_ROWS = 16_384  # rows, about, of the clusters that stand for the rest in pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class Plan:
     fitted: Floats  # (C, K) what groups and tags explain
     pair_step: int  # one cluster in so many enters `pairs`
     carried: tuple[np.ndarray, np.ndarray]  # `CellTags.compact`
+    alike: bool  # all rows count alike
 
 
 def score_plan(
@@ -99,8 +100,9 @@ def score_plan(
         nested=nested,
         crossing=tuple((axis, min(log.clusters[axis].n_clusters, most)) for axis in axes),
         fitted=fitted_by_cell(part, solved),
-        pair_step=max(1, -(-log.n_rows // MOST_PAIR_ROWS)),
+        pair_step=max(1, log.n_rows // MOST_PAIR_ROWS // 2),
         carried=part.tags.compact(),
+        alike=bool((share == 1.0).all()),
     )
 
 
@@ -147,7 +149,7 @@ def sum_scores(log: EventLog, plan: Plan) -> ScoreSums:
     """Sum the scores of all rows."""
 
     def add(total: ScoreSums, batch: EventBatch) -> None:
-        add_scores(total, plan, block_of(log, batch, plan.design, plan.outcomes))
+        add_scores(total, plan, log, batch)
 
     total = over_log(log, lambda: empty_scores(plan), add)
     return replace(total, e=total.e * plan.share[:, None])
@@ -168,13 +170,37 @@ def empty_scores(plan: Plan) -> ScoreSums:
         crossing=tuple(
             np.zeros((count, n_out, n_tags), plan.part.tags.precision) for _, count in plan.crossing
         ),
-        crossing_x=tuple(np.zeros((count, n_out, n_controls)) for _, count in plan.crossing),
+        crossing_x=tuple(
+            np.zeros((count, n_out, n_controls), plan.part.tags.precision)
+            for _, count in plan.crossing
+        ),
         crossing_e=tuple(np.zeros((count, n_out)) for _, count in plan.crossing),
     )
 
 
-def add_scores(total: ScoreSums, plan: Plan, block: Block) -> None:
-    """Add the scores of a block to sums, in place."""
+def add_scores(total: ScoreSums, plan: Plan, log: EventLog, batch: EventBatch) -> None:
+    """Add the scores of a batch to sums, in place."""
+    codes: list[list[Codes]] = [[] for _ in plan.crossing]
+    cells, scaled = [], []
+    for block in blocks_of(log, batch, plan.design, plan.outcomes):
+        cell = block.cell
+        we, row_we, row_x = _add_residuals(total, plan, block)
+        for axis, clusters in enumerate(plan.nested):
+            add_products(clusters[cell], we, row_x, total.nested[axis])
+        for at, (axis, count) in enumerate(plan.crossing):
+            code = block.clusters[:, axis] % count
+            add_products(code, we, row_x, total.crossing_x[at])
+            codes[at].append(code)
+        cells.append(cell)
+        scaled.append(row_we)
+    if plan.crossing and cells:
+        every = np.concatenate(scaled).astype(plan.part.tags.precision, copy=False)
+        for at, parts in enumerate(codes):
+            _add_crossing(total, plan, at, np.concatenate(parts), np.concatenate(cells), every)
+
+
+def _add_residuals(total: ScoreSums, plan: Plan, block: Block) -> tuple[Floats, Floats, Floats]:
+    """Weighted residuals, the same discounted, and what controls of a row move coefficients by."""
     part, share = plan.part, plan.share
     group = part.tags.group[block.cell]
     e = residuals(block, part, plan.solved, group, plan.fitted)
@@ -182,28 +208,27 @@ def add_scores(total: ScoreSums, plan: Plan, block: Block) -> None:
     np.add(total.see, (we * e).sum(axis=0), out=total.see)
     add_vectors(block.cell, we, total.e)
     x = block.x - (part.group_x if len(part.group_x) == 1 else part.group_x[group])
-    discounted = bool((share != 1.0).any())
-    row_x, row_we = x, we
-    if discounted:
-        row_x = x - ((1.0 - share)[:, None] * part.cell_x)[block.cell]
-        row_we = we * share[block.cell][:, None]
-    for axis, codes in enumerate(plan.nested):
-        code = codes[block.cell]
-        add_products(np.argsort(code, kind="stable"), code, we, row_x, total.nested[axis])
-    for at, (axis, count) in enumerate(plan.crossing):
-        code = block.clusters[:, axis] % count
-        order = np.argsort(code, kind="stable")  # neighbours in memory after one another
-        item = part.tags.item[block.cell]
-        scaled = row_we.astype(part.tags.precision, copy=False)
-        starts = part.tags.carried.indptr
-        add_tags(order, code, item, scaled, starts, *plan.carried, total.crossing[at])
-        if len(part.tags.group_mean) > 1:
-            take_group_means(order, code, group, row_we, part.tags.group_mean, total.crossing[at])
-        else:  # the one mean comes off at the end
-            add_vectors(code, row_we, total.crossing_e[at])
-        add_products(order, code, we, row_x, total.crossing_x[at])
     if len(plan.crossing) == 1:
         total.pairs.append(_pair_rows(plan, block, we, x))
+    if plan.alike:
+        return we, we, x
+    lost = ((1.0 - share)[:, None] * part.cell_x)[block.cell]
+    return we, we * share[block.cell][:, None], x - lost
+
+
+def _add_crossing(
+    total: ScoreSums, plan: Plan, at: int, code: Codes, cell: Codes, we: Floats
+) -> None:
+    """Add the tags' part of the scores by cluster of an axis that cells straddle."""
+    tags = plan.part.tags
+    order = np.argsort(code, kind="stable")  # neighbours in memory after one another
+    add_tags(
+        order, code, tags.item[cell], we, tags.carried.indptr, *plan.carried, total.crossing[at]
+    )
+    if len(tags.group_mean) > 1:
+        take_group_means(order, code, tags.group[cell], we, tags.group_mean, total.crossing[at])
+    else:  # the one mean comes off at the end
+        add_vectors(code, we, total.crossing_e[at])
 
 
 def _pair_rows(plan: Plan, block: Block, we: Floats, x: Floats) -> PairRows:
@@ -232,7 +257,7 @@ def pair_squares(scores: ScoreSums, plan: Plan) -> Floats:
     of_row = cells[pair]
     pair_e, pair_x = np.zeros((found.size, n_out)), np.zeros((found.size, n_out, x.shape[1]))
     add_vectors(pair, we, pair_e)
-    add_products(np.arange(pair.size), pair, we, x - part.cell_x[of_row], pair_x)
+    add_products(pair, we, x - part.cell_x[of_row], pair_x)
     projection = part.projection.astype(precision)
     for start in range(0, found.size, part.tags.block_cells):
         at = slice(start, start + part.tags.block_cells)
