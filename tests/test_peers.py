@@ -80,7 +80,7 @@ def test_both_sides_saw_the_same_worlds(recorded: dict[str, Any]) -> None:
     wide = {theirs[name]["world"] for name in ("pyfixest", "econml", "doubleml")}
     assert wide == {ours["joint"]["world"]}
     assert theirs["dowhy"]["world"] == ours["matching"]["world"]
-    assert theirs["linearmodels"]["world"] == ours["two-stage"]["world"]
+    assert theirs["linearmodels"]["world"] == ours["two-stage alone"]["world"]
 
 
 def test_we_are_as_precise_as_pyfixest(recorded: dict[str, Any]) -> None:
