@@ -151,6 +151,8 @@ class Task:
 def select(tags: TagMatrix, columns: Sequence[int] | NDArray[np.integer]) -> TagMatrix:
     """Keep some tags of a matrix, by position."""
     at = np.asarray(columns, dtype=int)
+    if np.array_equal(at, np.arange(len(tags.tags))):
+        return tags
     return replace(
         tags,
         tags=tuple(tags.tags[one] for one in at),

@@ -44,7 +44,9 @@ class Fit:
 
     def used_items(self, design: Design) -> NDArray[np.integer]:
         """Items with rows in which the outcomes were measured."""
-        return np.unique(design.cell_item[self.sums.weight > 0])
+        used = np.zeros(self.part.tags.carried.shape[0], dtype=bool)
+        used[design.cell_item[self.sums.weight > 0]] = True
+        return np.flatnonzero(used)
 
 
 def fit_joint(
@@ -166,9 +168,8 @@ def outcome_reason(sums: CellSums) -> Reason:
 
 def _items(design: Design, sums: CellSums, tags: CellTags) -> Floats:
     """(T,) items among the rows used that carry each tag."""
-    used = np.unique(design.cell_item[sums.weight > 0])
     shown = np.zeros(tags.carried.shape[0])
-    shown[used] = 1.0
+    shown[design.cell_item[sums.weight > 0]] = 1.0
     return np.asarray(shown @ tags.carrying())
 
 

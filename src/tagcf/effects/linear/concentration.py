@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.kernels import add_concentration, sum_run
 from tagcf.effects.linear.scores import ScoreSums
 from tagcf.types import Codes, Floats
 
@@ -41,10 +42,12 @@ def spread_of(sums: CellSums, scores: ScoreSums, share: Floats, cell_group: Code
 
 
 def sum_runs(values: Floats, starts: NDArray[np.integer]) -> Floats:
-    """(c, …) sums of the rows of values (m, …) from each start to the next."""
+    """(c, T) sums of the rows of values (m, T) from each start to the next."""
     if starts.size == len(values):
         return values
-    return np.asarray(np.add.reduceat(values, starts, axis=0))
+    out = np.zeros((starts.size, values.shape[1]), values.dtype)
+    sum_run(values, starts, out)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +77,7 @@ class Concentration:
         starts
             (c,) first cell of each cluster.
         """
-        squares = influence.astype(np.float64) ** 2 * weight[:, None]
-        shares = sum_runs(squares, starts)
-        a = sum_runs(squares * weight[:, None], starts)
-        b = sum_runs(squares * share[:, None], starts)
-        self.sums[:] += [
-            a.sum(axis=0),
-            b.sum(axis=0),
-            np.einsum("ct,ct->t", a, a),
-            np.einsum("ct,ct->t", a, b),
-            np.einsum("ct,ct->t", b, b),
-        ]
-        self.shares[0] += shares.sum(axis=0)
-        self.shares[1] = np.maximum(self.shares[1], shares.max(axis=0))
+        add_concentration(influence, weight, share, starts, self.sums, self.shares)
 
     def told(self, spread: Spread) -> tuple[Floats, Floats]:
         """Effective clusters (K, T), and the largest cluster's share (T,)."""

@@ -90,6 +90,41 @@ def square_sums(moves):
 
 
 @njit(cache=True, nogil=True)
+def sum_run(values, starts, out):
+    """Out (c, T) = sums of the rows of values (m, T) from each start to the next."""
+    for c in range(starts.size):
+        stop = starts[c + 1] if c + 1 < starts.size else values.shape[0]
+        for r in range(starts[c], stop):
+            for t in range(values.shape[1]):
+                out[c, t] += values[r, t]
+
+
+@njit(cache=True, nogil=True)
+def add_concentration(influence, weight, share, starts, sums, shares):
+    """Add clusters of cells to sums (5, T) and shares (2, T) of `Concentration`."""
+    n_tags = influence.shape[1]
+    parts = np.zeros((3, n_tags))
+    for c in range(starts.size):
+        stop = starts[c + 1] if c + 1 < starts.size else influence.shape[0]
+        parts[:] = 0.0
+        for r in range(starts[c], stop):
+            for t in range(n_tags):
+                square = np.float64(influence[r, t]) ** 2 * weight[r]
+                parts[0, t] += square
+                parts[1, t] += square * weight[r]
+                parts[2, t] += square * share[r]
+        for t in range(n_tags):
+            own, a, b = parts[0, t], parts[1, t], parts[2, t]
+            sums[0, t] += a
+            sums[1, t] += b
+            sums[2, t] += a * a
+            sums[3, t] += a * b
+            sums[4, t] += b * b
+            shares[0, t] += own
+            shares[1, t] = max(shares[1, t], own)
+
+
+@njit(cache=True, nogil=True)
 def fill_dense(item, indptr, indices, values, out):
     """Write what items (m,) carry into out (m, T), which must be zero."""
     for r in range(item.size):

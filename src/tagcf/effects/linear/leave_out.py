@@ -92,9 +92,11 @@ def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) ->
         for k in range(n_out):
             meat[k] += single[k].T @ single[k]
             add_vectors(at, single[k], merged[k])
-        for where, move in several:
-            moved += move[:, :, None] * move[:, None, :]
-            alone_moves.append((int(at[where]), move))
+        if several:
+            moves = np.stack([move for _, move in several])  # (clusters, K, T)
+            for k in range(n_out):
+                moved[k] += moves[:, k].T @ moves[:, k]
+            alone_moves += [(int(at[where]), move) for where, move in several]
     factor = (count - 1) / count if leave_out and count > 1 else 1.0
     for k in range(n_out):
         merged[k] = merged[k] @ inverse
