@@ -14,7 +14,7 @@ def test_spline_is_linear_beyond_its_outer_knots() -> None:
     sample = np.linspace(0, 10, 500)[:, None]
     basis = make_basis((NUMBER,), sample, 5, (0,))
     assert len(basis.names) == 4
-    outside = expand(basis, np.array([[20.0], [30.0], [40.0], [-20.0], [-30.0], [-40.0]]))
+    outside = expand(basis, np.array([[12.0], [14.0], [16.0], [-2.0], [-4.0], [-6.0]]))
     second_difference = outside[2] - 2 * outside[1] + outside[0]
     np.testing.assert_allclose(second_difference, 0.0, atol=1e-8)
     np.testing.assert_allclose(outside[5] - 2 * outside[4] + outside[3], 0.0, atol=1e-8)
@@ -44,3 +44,23 @@ def test_missing_values_get_a_column_of_their_own() -> None:
 def test_few_values_stay_linear(values: list[float]) -> None:
     sample = np.array([[value] for value in values * 50])
     assert make_basis((NUMBER,), sample, 5, (0,)).names == ("length",)
+
+
+@pytest.mark.parametrize("knots", [0, 5])
+def test_one_corrupt_value_decides_nothing(knots: int) -> None:
+    sample = np.random.default_rng(0).normal(size=(2_000, 1))
+    clean = expand(make_basis((NUMBER,), sample, knots, (0,)), sample)
+    sample[7] = 1.7e9
+    spoilt = expand(make_basis((NUMBER,), sample, knots, (0,)), sample)
+    rest = np.arange(2_000) != 7
+    fitted = np.column_stack([np.ones(1_999), spoilt[rest]])
+    left = clean[rest] - fitted @ np.linalg.lstsq(fitted, clean[rest])[0]
+    assert np.abs(left).max() < 0.05  # the same curves can be drawn
+    assert spoilt[7, -1] == 1.0
+    assert not spoilt[7, :-1].any()  # it counts as missing
+
+
+def test_a_number_that_is_mostly_one_value_is_still_bent() -> None:
+    random = np.random.default_rng(1)
+    sample = np.where(random.random(2_000) < 0.9, 0.0, random.exponential(size=2_000))[:, None]
+    assert len(make_basis((NUMBER,), sample, 5, (0,)).names) == 4

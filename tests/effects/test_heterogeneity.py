@@ -13,8 +13,8 @@ from benchmarks.small_worlds import small_world
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.heterogeneity.activity import with_activity
-from tagcf.effects.heterogeneity.borrow import _covariance, _when_hidden, learn, predict
 from tagcf.effects.heterogeneity.features import user_factors
+from tagcf.effects.heterogeneity.field import _covariance, _when_hidden, learn, predict
 from tagcf.effects.heterogeneity.ground import stand
 from tagcf.effects.heterogeneity.likeness import likeness
 from tagcf.effects.heterogeneity.mediation import mediation

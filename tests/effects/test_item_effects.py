@@ -86,13 +86,15 @@ def test_errors_add_users_and_items_and_take_off_their_pairs() -> None:
     _, form, residual = generalised(world, ratio_of(ours), everyone, author=False)
     scores = form * residual  # (T, n)
 
-    def squares(code: np.ndarray) -> np.ndarray:
+    def squares(code: np.ndarray, factor: float = 1.0) -> np.ndarray:
         sums = np.stack([scores[:, code == one].sum(axis=1) for one in np.unique(code)])
+        share = np.bincount(code)[np.unique(code)] / code.size
+        sums *= (factor / (1 - share) if factor < 1 else np.ones(len(sums)))[:, None]
         return sums.T @ sums
 
     users = len(np.unique(world["user"]))
     pairs = squares(world["user"] * N_ITEMS + world["item"])
-    by_user = squares(world["user"]) * users / (users - 1)
+    by_user = squares(world["user"], np.sqrt((users - 1) / users))
     moves = ours.errors.moves[0][0]
     by_item = moves.T @ moves
     np.testing.assert_allclose(ours.errors.moves[1][0].T @ ours.errors.moves[1][0], by_user)

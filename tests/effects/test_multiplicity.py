@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tagcf.effects.multiplicity import critical_value, false_discovery, shrink, widening
+from tagcf.effects.multiplicity import claims_level, critical_value, false_discovery, shrink
 
 
 def test_adjusted_p_values_match_scipy() -> None:
@@ -54,10 +54,12 @@ def test_shrunken_intervals_cover_and_are_closer(kind: str) -> None:
     assert np.mean(better) > 0.95
 
 
-def test_claims_widen_with_selection() -> None:
-    assert widening(0, 50) == 1.0
-    assert widening(50, 50) == pytest.approx(1.0)
-    assert widening(1, 50) == pytest.approx(stats.norm.ppf(1 - 0.0005) / stats.norm.ppf(0.975))
+def test_claims_are_told_at_the_level_of_their_number() -> None:
+    assert claims_level(50, 50) == 0.05
+    assert claims_level(1, 50) == pytest.approx(0.001)
+    half = critical_value(np.array([1e-3, 1.0]), 0.001)
+    assert stats.norm.ppf(0.9995) <= half[0] <= 1.1 * stats.norm.ppf(0.9995)
+    assert half[1] > critical_value(np.array([1.0]))[0] + 1.0
 
 
 def test_too_few_to_learn_from_are_left_alone() -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from tagcf.effects.multiplicity import ALPHA, Target, false_discovery, shrink, widening
-from tagcf.types import Effect, Estimand, Floats, Method, Reason, Rung, Tag, Verdict
+from tagcf.effects.multiplicity import ALPHA, Target, claims_level, false_discovery, shrink
+from tagcf.types import Effect, Estimand, Floats, Mask, Method, Reason, Rung, Tag, Verdict
 
 FALSE_DISCOVERY_RATE = 0.10
 CLAIMS = ("raises", "lowers")
@@ -34,6 +34,7 @@ class Estimates:
     # (T, 2) interval by other means (Anderson–Rubin); None: estimate ± t · se
     interval: Floats | None = None
     p: Floats | None = None  # (T,) p-values by the same means
+    claimable: Mask | None = None  # (T,) False: no claim, however clear; None: all
 
 
 def nothing_told(
@@ -76,23 +77,20 @@ def to_effects(
         for at, reason in enumerate(found.reasons)
     )
     told = np.array([reason is None for reason in reasons])
-    half = stats.t.ppf(1 - ALPHA / 2, found.df) * found.se
+    half = _half(found, ALPHA)
     low, high = found.estimate - half, found.estimate + half
     p = 2 * stats.t.sf(np.abs(found.estimate) / np.where(found.se > 0, found.se, np.nan), found.df)
     if found.interval is not None and found.p is not None:
         low, high, p = found.interval[:, 0], found.interval[:, 1], found.p
     low, high, p = np.asarray(low), np.asarray(high), np.asarray(p)
     q = false_discovery(np.where(told, p, np.nan))
-    # t intervals are wider than normal ones: shrink with the normal error that is as wide.
-    error = half / stats.norm.ppf(1 - ALPHA / 2)
-    shrunk, shrunk_low, shrunk_high = shrink(
-        np.where(told, found.estimate, np.nan), np.where(told, error, np.nan), shrink_to
-    )
-    verdicts = [_verdict(reasons[at], q[at], low[at], high[at]) for at in range(len(tags))]
+    claimable = told if found.claimable is None else found.claimable
+    verdicts = [
+        _verdict(reasons[at], q[at], low[at], high[at], claimable=bool(claimable[at]))
+        for at in range(len(tags))
+    ]
     claimed = np.array([verdict in CLAIMS for verdict in verdicts])
-    stretch = np.where(claimed, widening(int(claimed.sum()), int(told.sum())), 1.0)
-    shrunk_low = shrunk + stretch * (shrunk_low - shrunk)
-    shrunk_high = shrunk + stretch * (shrunk_high - shrunk)
+    shrunk, shrunk_low, shrunk_high = _shrunk(found, told, claimed, shrink_to)
     effects = []
     for at, tag in enumerate(tags):
         reason, verdict = reasons[at], verdicts[at]
@@ -129,9 +127,48 @@ def to_effects(
     return effects
 
 
-def _verdict(reason: Reason | None, q: float, low: float, high: float) -> Verdict:
+def _half(found: Estimates, level: float) -> Floats:
+    """(T,) half-widths at a level; of intervals by other means, which are not alike on both sides.
+
+    These are taken to grow with the level as normal ones do.
+    """
+    if found.interval is None:
+        return np.asarray(stats.t.ppf(1 - level / 2, found.df) * found.se)
+    wider = np.abs(found.interval - found.estimate[:, None]).max(axis=1)
+    return np.asarray(wider * stats.norm.ppf(1 - level / 2) / stats.norm.ppf(1 - ALPHA / 2))
+
+
+def _shrunk(
+    found: Estimates, told: Mask, claimed: Mask, target: Target | None
+) -> tuple[Floats, Floats, Floats]:
+    """Shrunken values and their intervals; those of claims at the level that their number asks for.
+
+    t intervals are wider than normal ones: shrink with the normal error that is as wide.
+    """
+
+    def at_level(level: float) -> tuple[Floats, Floats, Floats]:
+        error = _half(found, level) / stats.norm.ppf(1 - level / 2)
+        known = told & np.isfinite(error)
+        return shrink(
+            np.where(known, found.estimate, np.nan), np.where(known, error, np.nan), target, level
+        )
+
+    shrunk, low, high = at_level(ALPHA)
+    if claimed.any():
+        _, picked_low, picked_high = at_level(claims_level(int(claimed.sum()), int(told.sum())))
+        half = np.maximum(picked_high - picked_low, high - low) / 2
+        low = np.where(claimed, shrunk - half, low)
+        high = np.where(claimed, shrunk + half, high)
+    return shrunk, low, high
+
+
+def _verdict(
+    reason: Reason | None, q: float, low: float, high: float, *, claimable: bool
+) -> Verdict:
     if reason is not None:
         return "cannot tell"
+    if not claimable:
+        return "no clear effect"
     if q <= FALSE_DISCOVERY_RATE and low > 0:
         return "raises"
     if q <= FALSE_DISCOVERY_RATE and high < 0:

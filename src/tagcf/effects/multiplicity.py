@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, stats
@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from tagcf.types import Floats
 
 ALPHA = 0.05
+SPOTS = np.exp(np.concatenate([[0.0], np.linspace(1e-3, 12.0, 300)]))  # where the bias may lie
 FEWEST_TO_LEARN_FROM = 3  # with fewer tags nothing is shrunken
 
 
@@ -41,20 +42,16 @@ class Target:
     se: Floats  # (m,)
 
 
-def widening(claims: int, tests: int) -> float:
-    """Factor that widens the intervals of tags that were picked: false coverage rate of 5%.
+def claims_level(claims: int, tests: int) -> float:
+    """Level at which intervals of picked tags cover 95% of them, whatever rule picked them.
 
-    An interval at level ``1 - .05 · claims / tests`` covers 95% of the claims (Benjamini and
-    Yekutieli 2005), whatever rule picked them.
+    ``.05 · claims / tests``: false coverage rate of Benjamini and Yekutieli (2005).
     """
-    if claims == 0:
-        return 1.0
-    level = ALPHA * claims / tests
-    return float(stats.norm.ppf(1 - level / 2) / stats.norm.ppf(1 - ALPHA / 2))
+    return ALPHA * max(claims, 1) / max(tests, 1)
 
 
 def shrink(
-    estimate: Floats, se: Floats, target: Target | None = None
+    estimate: Floats, se: Floats, target: Target | None = None, level: float = ALPHA
 ) -> tuple[Floats, Floats, Floats]:
     """Empirical-Bayes estimates with intervals that hold whatever the effects' distribution.
 
@@ -70,6 +67,8 @@ def shrink(
         (m,) estimates and standard errors; NaN where there is none.
     target
         0 without error unless given.
+    level
+        The intervals cover all but this share.
 
     Returns
     -------
@@ -82,7 +81,7 @@ def shrink(
     known &= np.isfinite(target.value) & np.isfinite(target.se)
     shrunk, low, high = (np.full(estimate.shape, np.nan) for _ in range(3))
     if known.sum() < FEWEST_TO_LEARN_FROM:
-        half = stats.norm.ppf(1 - ALPHA / 2) * se
+        half = stats.norm.ppf(1 - level / 2) * se
         return estimate.copy(), estimate - half, estimate + half
     centre, own = target.value[known], target.se[known] ** 2
     gap = estimate[known] - centre
@@ -91,7 +90,7 @@ def shrink(
     weight = spread / (spread + noise)
     error = own + weight**2 * noise
     shrunk[known] = centre + weight * gap
-    half = critical_value((1 - weight) ** 2 * spread / error) * np.sqrt(error)
+    half = critical_value((1 - weight) ** 2 * spread / error, level) * np.sqrt(error)
     low[known], high[known] = shrunk[known] - half, shrunk[known] + half
     return shrunk, low, high
 
@@ -114,28 +113,34 @@ def _spread(gap: Floats, noise: Floats) -> float:
     return max(spread, float(floor))
 
 
-def critical_value(bias: Floats) -> Floats:
-    """Half-width, in standard errors, that covers 95% for the worst bias with this mean square."""
-    grid, values = _critical_table()
+def critical_value(bias: Floats, level: float = ALPHA) -> Floats:
+    """Half-width, in standard errors, that covers all but `level` for the worst such bias.
+
+    Parameters
+    ----------
+    bias
+        (m,) its mean square, in squared standard errors.
+    """
+    grid, values = _critical_table(float(f"{level:.3g}"))
     clipped = np.clip(bias, np.exp(grid[0]), np.exp(grid[-1]))
     return np.asarray(np.interp(np.log(clipped), grid, values))
 
 
-@cache
-def _critical_table() -> tuple[Floats, Floats]:
-    grid = np.linspace(np.log(1e-3), np.log(1e4), 161)
-    return grid, np.array([_critical(float(np.exp(at))) for at in grid])
+@lru_cache(maxsize=256)
+def _critical_table(level: float) -> tuple[Floats, Floats]:
+    grid = np.linspace(np.log(1e-3), np.log(1e4), 81)
+    return grid, np.array([_critical(float(np.exp(at)), level) for at in grid])
 
 
-def _critical(bias: float) -> float:
+def _critical(bias: float, level: float) -> float:
     """Solve for the half-width; the worst case has two points, one of them 0 (Lemma B.2)."""
 
     def excess(half: float) -> float:
-        spots = bias * np.exp(np.concatenate([[0.0], np.linspace(1e-3, 12.0, 600)]))
+        spots = bias * SPOTS
         root = np.sqrt(spots)
         missed = ndtr(-half - root) + ndtr(root - half)
         at_zero = 2 * ndtr(-half)
-        return float(np.max(at_zero + (bias / spots) * (missed - at_zero))) - ALPHA
+        return float(np.max(at_zero + (bias / spots) * (missed - at_zero))) - level
 
     upper = 10.0 + 5.0 * np.sqrt(bias)
     while excess(upper) > 0:

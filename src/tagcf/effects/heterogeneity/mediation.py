@@ -4,7 +4,8 @@ Total and direct effect come from the same sums: the mediator (and what else the
 left free, or held. What goes through the mediator is the product of two coefficients, that of the
 mediator on the outcome with the tag held, and that of the tag on the mediator. Where the mediator
 is all that the tag causes, total = direct + through (Baron and Kenny 1986; VanderWeele 2015,
-section 2.2): exactly with the same weights, up to a little noise where items are random effects.
+section 2.2): exactly, since the mediator is regressed on the tag with the weights of the outcome's
+own fit. It does not vary within an item, so that it has no weights of its own to learn.
 The interval is that of the product of two independent t-distributed coefficients, by simulation
 (MacKinnon, Lockwood and Williams 2004): given the tags of all items, the errors of the first say
 nothing about the second.
@@ -24,6 +25,8 @@ from scipy import stats
 
 from tagcf.effects.heterogeneity.ground import Ground
 from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
+from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.solve import partial_out
 from tagcf.effects.multiplicity import ALPHA
 from tagcf.effects.refusals import FEWEST_EFFECTIVE, LEAST_UNIQUE
 from tagcf.errors import QuestionError
@@ -88,7 +91,7 @@ def _sharing_weights(
     direct = _fit(ground, task.log, outcomes, held)
     total = _fit(ground, task.log, outcomes, total_columns, base=direct)
     through = _fit(ground, task.log, outcomes, through_columns, base=direct) if below else direct
-    path = _path(ground, mediator, outcomes, total_columns)
+    path = _path(ground, direct, mediator, total_columns)
     found = []
     for k, outcome in enumerate(outcomes):
         name = task.log.outcomes[outcome].name
@@ -120,21 +123,31 @@ def _fit(
     return fit_joint(log, carried, ground.design, outcomes, ground.using, columns, base=base)
 
 
-def _path(ground: Ground, mediator: int, outcomes: tuple[int, ...], columns: Mask) -> Fit:
+def _path(ground: Ground, direct: Fit, mediator: int, columns: Mask) -> Fit:
     """Regress the mediator on the tag: the log with "the item carries it" as its outcome."""
-    carries = ground.task.carried[:, mediator]
-    log = ground.task.log
+    carries, log, design = ground.task.carried[:, mediator], ground.task.log, ground.design
 
     def batches() -> Iterator[EventBatch]:
         for batch in log.batches():
             yield replace(
                 batch,
                 outcomes=carries[batch.item][:, None],
-                weights=batch.weights[:, [outcomes[0]]],
+                weights=batch.weights[:, [direct.outcomes[0]]],
             )
 
+    sums = _sums_of(direct.sums, carries[design.cell_item])
+    tags = direct.part.tags
+    raw = tags.centred(np.zeros_like(tags.group_mean))
+    part = partial_out(sums.discount(direct.share), raw, design.cell_group, design.n_groups)
+    base = replace(direct, outcomes=(0,), sums=sums, part=part)
     named = Outcome(ground.task.slugs[mediator], "binary")
-    return _fit(ground, replace(log, outcomes=(named,), batches=batches), (0,), columns)
+    return _fit(ground, replace(log, outcomes=(named,), batches=batches), (0,), columns, base)
+
+
+def _sums_of(sums: CellSums, carries: Floats) -> CellSums:
+    """The same rows' sums, of an outcome (C,) that is constant within cells."""
+    y = (sums.weight * carries)[:, None]
+    return replace(sums, y=y, xy=sums.x.T @ carries[:, None], yy=carries @ y)
 
 
 def _coefficient(fit: Fit, k: int, at: int) -> _Coefficient:

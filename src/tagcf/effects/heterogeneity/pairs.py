@@ -1,9 +1,9 @@
 """Pairs of tags: what both do together beyond the sum of what each does.
 
 A pair's column is the product of two tags, each minus its mean over items, so that the single
-tags keep their average effects. The single tags are all in the model; pairs are solved for in
-blocks, those that share a tag together, since they are the ones that correlate. Errors and
-effective clusters are those of the joint estimator (leave one item or author out, two-way).
+tags keep their average effects. The single tags are all in the model, and pairs are held against
+one another (`tagcf.effects.heterogeneity.pair_fits`). Errors and effective clusters are those of
+the joint estimator (leave one item or author out, two-way).
 
 Pairs are screened by how many items carry both, one and none of the tags, never by outcomes:
 the tests that are left remain valid, and false discovery is controlled over all of them.
@@ -20,12 +20,10 @@ from scipy import stats
 
 from tagcf.effects.estimates import FALSE_DISCOVERY_RATE
 from tagcf.effects.heterogeneity.ground import Ground
-from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
+from tagcf.effects.heterogeneity.pair_fits import Positions, Solved, solve_pairs
 from tagcf.effects.multiplicity import ALPHA, false_discovery
 from tagcf.effects.refusals import FEWEST_EFFECTIVE, LEAST_UNIQUE
 from tagcf.types import Floats, PairEffect, Reason, Verdict
-
-Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +37,12 @@ class Pairs:
     most
         Pairs at most; those with the most items in their smallest cell stay.
     block
-        Pairs solved for at once, at most; also at most one for every 20 items.
+        Pairs solved for at once, at most; there are also five items at least for each column.
     """
 
     min_items: int = 30
     most: int = 2_000
-    block: int = 100
+    block: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def pair_effects(
     counts = _count(ground.task.carried[ground.shown], pairs)
     enough = np.flatnonzero(counts.least >= using.min_items)
     for outcomes in ground.weight_groups():
-        solved = _solve_blocks(ground, pairs[enough], outcomes, using)
+        solved = solve_pairs(ground, pairs[enough], outcomes, using.block)
         for k, outcome in enumerate(outcomes):
             name = ground.task.log.outcomes[outcome].name
             found += _told(ground, name, pairs[enough], _at(counts, enough), solved[k])
@@ -126,83 +124,23 @@ def _at(counts: _Counts, chosen: Positions) -> _Counts:
     return _Counts(*[cell[chosen] for cell in cells])
 
 
-@dataclass(frozen=True, slots=True)
-class _Solved:
-    """Interactions of all pairs on one outcome. (P,) each."""
-
-    estimate: Floats
-    se: Floats
-    df: Floats
-    effective: Floats
-    crossing: Floats
-    unique_share: Floats
-    kept: NDArray[np.bool_]
-    why: Reason | None  # the outcome does not vary
-
-
-def _solve_blocks(
-    ground: Ground, pairs: Positions, outcomes: tuple[int, ...], using: Pairs
-) -> list[_Solved]:
-    """One `_Solved` per outcome."""
-    size = max(1, min(using.block, int(ground.shown.sum()) // 20))
-    fits = [
-        _fit_block(ground, pairs[start : start + size], outcomes)
-        for start in range(0, len(pairs), size)
-    ]
-    n_tags = ground.task.carried.shape[1]
-    return [_collected(fits, k, n_tags) for k in range(len(outcomes))]
-
-
-def _fit_block(ground: Ground, pairs: Positions, outcomes: tuple[int, ...]) -> Fit:
-    task = ground.task
-    mean = task.carried[ground.shown].mean(axis=0)
-    first, second = (task.carried[:, at] - mean[at] for at in pairs.T)
-    products = first * second
-    return fit_joint(
-        task.log,
-        np.hstack([task.carried, products]),
-        ground.design,
-        outcomes,
-        ground.using,
-        np.concatenate([ground.columns, np.ones(len(pairs), dtype=bool)]),
-    )
-
-
-def _collected(fits: list[Fit], k: int, n_tags: int) -> _Solved:
-    def joined(parts: list[Floats]) -> Floats:
-        return np.concatenate(parts) if parts else np.empty(0)
-
-    varies = all(fit.varies[k] for fit in fits)
-    return _Solved(
-        estimate=joined([fit.solved.coef[n_tags:, k] for fit in fits]),
-        se=joined([np.sqrt(np.maximum(np.diag(fit.errors.cov[k])[n_tags:], 0)) for fit in fits]),
-        df=joined([fit.errors.df[k, n_tags:] for fit in fits]),
-        effective=joined([fit.errors.effective[k, n_tags:] for fit in fits]),
-        crossing=joined([fit.errors.crossing_effective[k, n_tags:] for fit in fits]),
-        unique_share=joined([fit.solved.unique_share[n_tags:] for fit in fits]),
-        kept=joined([fit.solved.kept[n_tags:].astype(float) for fit in fits]) > 0,
-        why=None if varies else outcome_reason(fits[0].sums),
-    )
-
-
 def _told(
-    ground: Ground, outcome: str, pairs: Positions, counts: _Counts, solved: _Solved
+    ground: Ground, outcome: str, pairs: Positions, counts: _Counts, solved: Solved
 ) -> list[PairEffect]:
     reasons = [_reason(solved, at) for at in range(len(pairs))]
     told = np.array([reason is None for reason in reasons], dtype=bool)
-    se = np.where(solved.kept & (solved.se > 0), solved.se, np.nan)
-    half = stats.t.ppf(1 - ALPHA / 2, solved.df) * se
-    p = np.asarray(2 * stats.t.sf(np.abs(solved.estimate) / se, solved.df))
+    half = stats.t.ppf(1 - ALPHA / 2, solved.df) * solved.se
+    low, high, p = solved.estimate - half, solved.estimate + half, solved.p
     q = false_discovery(np.where(told, p, np.nan))
     return [
         PairEffect(
             first=ground.task.slugs[pairs[at, 0]],
             second=ground.task.slugs[pairs[at, 1]],
             outcome=outcome,
-            estimate=_number(solved.estimate[at] if np.isfinite(se[at]) else np.nan),
-            se=_number(se[at]),
-            ci_low=_number(solved.estimate[at] - half[at]),
-            ci_high=_number(solved.estimate[at] + half[at]),
+            estimate=_number(low[at] + half[at]),
+            se=_number(solved.se[at]),
+            ci_low=_number(low[at]),
+            ci_high=_number(high[at]),
             p=_number(p[at]),
             q=_number(q[at]),
             n_both=int(counts.both[at]),
@@ -210,7 +148,7 @@ def _told(
             n_second_only=int(counts.second[at]),
             effective_items=round(float(solved.effective[at]), 2),
             rung=ground.design.rung,
-            verdict=_verdict(reasons[at], float(q[at]), float(solved.estimate[at])),
+            verdict=_verdict(reasons[at], q[at], low[at], high[at]),
             reason=reasons[at],
             diagnostics={
                 "unique_share": round(float(solved.unique_share[at]), 4),
@@ -223,7 +161,7 @@ def _told(
     ]
 
 
-def _reason(solved: _Solved, at: int) -> Reason | None:
+def _reason(solved: Solved, at: int) -> Reason | None:
     if solved.why is not None:
         return solved.why
     if not solved.kept[at] or solved.unique_share[at] < LEAST_UNIQUE:
@@ -288,12 +226,12 @@ def _refused(
     )
 
 
-def _verdict(reason: Reason | None, q: float, estimate: float) -> Verdict:
+def _verdict(reason: Reason | None, q: float, low: float, high: float) -> Verdict:
     if reason is not None:
         return "cannot tell"
-    if q > FALSE_DISCOVERY_RATE:
+    if q > FALSE_DISCOVERY_RATE or low <= 0 <= high:
         return "no clear effect"
-    return "raises" if estimate > 0 else "lowers"
+    return "raises" if low > 0 else "lowers"
 
 
 def _number(value: float) -> float | None:

@@ -8,7 +8,13 @@ import numpy as np
 
 from tagcf.effects.dose.effects import dose_effects
 from tagcf.effects.estimates import Estimates, to_effects
-from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
+from tagcf.effects.joint.fit import (
+    FEWEST_EVENTS,
+    Fit,
+    fit_joint,
+    outcome_reason,
+    too_few_events,
+)
 from tagcf.effects.joint.fuse import Fused, fuse
 from tagcf.effects.linear.design import (
     Design,
@@ -134,6 +140,7 @@ def _sharing_weights(
             rung=_rung(design, told, k),
             reasons=reasons,
             diagnostics=tuple(_facts(design, base, told, k, at) for at in range(len(gone))),
+            claimable=None if told.fused is None else told.fused.supported[k],
         )
         fit = JointFit(
             outcome=spec.name,
@@ -243,6 +250,8 @@ def _reasons(
 ) -> tuple[Reason | None, ...]:
     if not base.varies[k]:
         return (outcome_reason(base.sums),) * len(task.slugs)
+    if too_few_events(task.log.outcomes[base.outcomes[k]].kind, base.sums, k):
+        return (Reason("reason.few_events", (("need", int(FEWEST_EVENTS)),)),) * len(task.slugs)
     used = base.used_items(design)
     return refuse(
         task.tags.tags,

@@ -16,7 +16,9 @@ from tagcf.effects.linear.item_effects import item_shares
 from tagcf.effects.linear.scores import pair_squares, score_plan, sum_scores
 from tagcf.effects.linear.solve import Partialled, Solution, partial_out, solve
 from tagcf.effects.methods import Joint
-from tagcf.types import Codes, EventLog, Floats, Mask, Reason
+from tagcf.types import Codes, EventLog, Floats, Mask, OutcomeKind, Reason
+
+FEWEST_EVENTS = 10.0  # clicks (and missing clicks) without which no tag is compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +153,22 @@ def _baseline(sums: CellSums, tags: CellTags) -> Floats:
 
 
 def outcomes_vary(sums: CellSums) -> Mask:
-    """(K,) whether an outcome varies beyond rounding."""
-    total = max(float(sums.weight.sum()), 1e-300)
-    square = sums.yy / total
-    return np.asarray(
-        square - (sums.y.sum(axis=0) / total) ** 2 > 1e-12 * np.maximum(square, 1e-300)
-    )
+    """(K,) whether an outcome varies beyond rounding, between cells or within them."""
+    used = sums.weight > 0
+    weight = sums.weight[used]
+    total = max(float(weight.sum()), 1e-300)
+    means = sums.y[used] / weight[:, None]
+    overall = (weight @ means) / total
+    between = weight @ (means - overall) ** 2 / total
+    size = np.maximum(sums.yy / total, 1e-300)
+    within = (sums.yy - weight @ means**2) / total
+    return np.asarray((between > 1e-24 * size) | (within > 1e-12 * size))
+
+
+def too_few_events(kind: OutcomeKind, sums: CellSums, k: int) -> bool:
+    """Whether a binary outcome happened, or failed to, too seldom to compare anything."""
+    yes, rows = float(sums.y[:, k].sum()), float(sums.weight.sum())
+    return kind == "binary" and min(yes, rows - yes) < FEWEST_EVENTS
 
 
 def outcome_reason(sums: CellSums) -> Reason:

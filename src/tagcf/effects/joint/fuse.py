@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from tagcf.effects.linear.clustered import Errors
 from tagcf.effects.linear.solve import Solution
@@ -23,6 +24,7 @@ from tagcf.effects.multiplicity import critical_value
 from tagcf.types import Floats, Mask
 
 FEWEST_CONTRASTS = 10  # tags from which a variance of the bias can be learned
+SUPPORT = 0.10  # p of the random rows alone below which they support a claim
 CONTRADICTION = 2.0  # standard errors between the two estimates of a tag
 
 
@@ -38,6 +40,9 @@ class Fused:
     weight: Floats  # (K, T) weight of the chosen rows; 0 for a tag told by random rows alone
     gap: Floats  # (K, T) chosen minus random estimate, NaN where one is missing
     gap_z: Floats  # (K, T) the same in standard errors
+    supported: (
+        Mask  # (K, T) the random rows alone point the same way (p < .10): a claim may be made
+    )
 
 
 def fuse(
@@ -59,7 +64,7 @@ def fuse(
         return None
     n_tags, n_out = solved_r.coef.shape
     coef, cov = solved_r.coef.copy(), errors_r.cov.copy()
-    df = errors_r.df.copy()
+    df, supported = errors_r.df.copy(), np.ones((n_out, n_tags), dtype=bool)
     bias_sd, weights = np.zeros(n_out), np.zeros((n_out, n_tags))
     gaps, z = np.full((n_out, n_tags), np.nan), np.full((n_out, n_tags), np.nan)
     for k in range(n_out):
@@ -74,11 +79,28 @@ def fuse(
         coef[:, k] = (1 - w) * solved_r.coef[:, k] + w * solved_c.coef[:, k]
         cross = (1 - w)[:, None] * shared * w[None, :]
         sampled = np.outer(1 - w, 1 - w) * var_r + np.outer(w, w) * var_c + cross + cross.T
-        cov[k] = _widened(sampled, w**2 * bias)
+        cov[k] = _widened(sampled, w**2 * np.maximum(bias, own_bias(gaps[k], noise)))
+        supported[k] = _supported(solved_r.coef[:, k], var_r, errors_r.df[k], coef[:, k]) | (w == 0)
         df[k] = np.where(w > 0, (1 - w) * errors_r.df[k] + w * errors_c.df[k], errors_r.df[k])
         bias_sd[k], weights[k] = np.sqrt(bias), w
     effective = errors_r.effective * (1 - weights) + errors_c.effective * weights
-    return Fused(coef, cov, df, effective, bias_sd, weights, gaps, z)
+    return Fused(coef, cov, df, effective, bias_sd, weights, gaps, z, supported)
+
+
+def own_bias(gap: Floats, noise: Floats) -> Floats:
+    """(T,) what each tag's own contrast says of its bias's mean square, beyond its noise.
+
+    The one variance that all tags share covers on average only; a tag that is biased alone shows
+    it in its own contrast long before that contradicts.
+    """
+    return np.nan_to_num(np.maximum(gap**2 - noise, 0.0))
+
+
+def _supported(random: Floats, cov: Floats, df: Floats, fused: Floats) -> Mask:
+    """(T,) whether random rows alone have the sign of the fused estimate, at p < .10."""
+    se = np.sqrt(np.maximum(np.diag(cov), 1e-300))
+    p = 2 * stats.t.sf(np.abs(random) / se, df)
+    return np.asarray((np.sign(random) == np.sign(fused)) & (p < SUPPORT))
 
 
 def _widened(cov: Floats, bias: Floats) -> Floats:

@@ -10,6 +10,8 @@ from tagcf.effects.linear.kernels import expand_terms
 from tagcf.types import Covariate, Floats
 
 FEW_VALUES = 3  # a number with at most so many values is kept linear
+MOST = float(np.finfo(np.float64).max)
+REACH = 5.0  # interquartile ranges beyond the outer half percents
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Term:
     center: float = 0.0
     scale: float = 1.0
     levels: tuple[int, ...] = ()  # category: codes with a dummy of their own
+    low: float = -MOST  # values beyond count as missing: a corrupt row must not decide
+    high: float = MOST
     category: bool = False
     missing: bool = False  # one more column: the value was missing
 
@@ -67,16 +71,35 @@ def _term(covariate: Covariate, position: int, values: Floats, n_knots: int) -> 
     missing = known.size < values.size
     if known.size == 0:
         return Term(position, covariate.name, missing=True)
+    low, high = _limits(known)
+    inside = (known >= low) & (known <= high)
+    missing |= not inside.all()
+    known = known[inside]
     center, scale = float(known.mean()), float(known.std()) or 1.0
     knots = _knots((known - center) / scale, n_knots)
-    return Term(position, covariate.name, knots, center, scale, missing=missing)
+    return Term(position, covariate.name, knots, center, scale, low=low, high=high, missing=missing)
+
+
+def _limits(values: Floats) -> tuple[float, float]:
+    """Ends of what a number may be: some interquartile ranges beyond all but its last half percent.
+
+    A single value of 10⁸ in a column of hours would otherwise own the column's whole variance.
+    """
+    least, first, third, most = np.quantile(values, [0.005, 0.25, 0.75, 0.995])
+    width = third - first or most - least
+    if width <= 0:
+        return -MOST, MOST
+    return float(least - REACH * width), float(most + REACH * width)
 
 
 def _knots(values: Floats, n_knots: int) -> tuple[float, ...]:
     """Outer quantiles .05 and .95, the rest evenly between (Harrell 2001, section 2.4.5)."""
     if n_knots < 3 or np.unique(values).size <= FEW_VALUES:
         return ()
-    knots = np.unique(np.quantile(values, np.linspace(0.05, 0.95, n_knots)))
+    at = np.linspace(0.05, 0.95, n_knots)
+    knots = np.unique(np.quantile(values, at))
+    if knots.size < 3:  # most rows have one and the same value
+        knots = np.unique(np.quantile(np.unique(values), at))
     return tuple(float(knot) for knot in knots) if knots.size >= 3 else ()
 
 
@@ -115,6 +138,7 @@ def _fill(basis: Basis, covariates: Floats, columns: Floats) -> None:
         np.array([term.position for term in basis.terms]),
         np.array([term.center for term in basis.terms]),
         np.array([term.scale for term in basis.terms]),
+        np.array([[term.low, term.high] for term in basis.terms]),
         first,
         missing,
         knots,

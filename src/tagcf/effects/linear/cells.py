@@ -18,9 +18,11 @@ from tagcf.effects.linear.basis import expand
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import add_rows
 from tagcf.effects.linear.passes import over_log
-from tagcf.types import Codes, EventBatch, EventLog, Floats
+from tagcf.effects.linear.seen import row_hashes
+from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask
 
 CACHED_ROWS = 4_096
+STRANGERS = 1_024  # clusters of rows whose cluster is unknown: not one, or they would be one user
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,16 @@ class CellSums:
         if (share == 1.0).all():
             return self
         safe = np.where(self.weight > 0, self.weight, 1.0)[:, None]
-        lost = (1.0 - share)[:, None]
-        lost_x, lost_y = self.x * lost, self.y * lost
+        mean_x, mean_y = self.x / safe, self.y / safe
+        x, y = self.x * share[:, None], self.y * share[:, None]
         return replace(
             self,
             weight=self.weight * share,
-            x=self.x - lost_x,
-            y=self.y - lost_y,
-            xx=self.xx - lost_x.T @ (self.x / safe),
-            xy=self.xy - lost_x.T @ (self.y / safe),
-            yy=self.yy - (lost_y * self.y / safe).sum(axis=0),
+            x=x,
+            y=y,
+            xx=self.xx - self.x.T @ mean_x + x.T @ mean_x,
+            xy=self.xy - self.x.T @ mean_y + x.T @ mean_y,
+            yy=self.yy - (self.y * mean_y).sum(axis=0) + (y * mean_y).sum(axis=0),
         )
 
     def __add__(self, other: CellSums) -> CellSums:
@@ -101,9 +103,19 @@ def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[i
         x=expand(design.basis, batch.covariates[keep]),
         y=batch.outcomes[keep][:, list(outcomes)],
         w=weight[keep] * design.rows.standing(batch)[keep],
-        clusters=batch.clusters[keep],
+        clusters=_told_apart(log, batch, keep),
         user=batch.user[keep],
     )
+
+
+def _told_apart(log: EventLog, batch: EventBatch, keep: Mask | slice) -> Codes:
+    """(n, C) clusters; rows whose user is unknown are spread evenly over `STRANGERS` more."""
+    clusters = batch.clusters[keep]
+    if not clusters.size or clusters.min() >= 0:
+        return clusters
+    spread = row_hashes(batch)[keep] % np.uint64(STRANGERS)
+    sizes = np.array([axis.n_clusters for axis in log.clusters], dtype=np.int32)
+    return np.where(clusters < 0, sizes + spread.astype(np.int32)[:, None], clusters)
 
 
 def blocks_of(

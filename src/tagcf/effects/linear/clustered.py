@@ -87,7 +87,11 @@ def clustered_errors(
 
 
 def _crossing_moves(pieces: Pieces, at: int, *, leave_out: bool) -> Floats:
-    """(K, G, T) scores of clusters that cells straddle, on the scale of the coefficients."""
+    """(K, G, T) scores of clusters that cells straddle, on the scale of the coefficients.
+
+    Leaving one out moves them by 1 / (1 - its share of the rows), about: of G equal clusters by
+    G / (G - 1), as the usual factor has it.
+    """
     scores, part = pieces.scores, pieces.part
     inverse = pieces.solved.inverse.astype(part.tags.precision)
     n_clusters, n_out, n_tags = scores.crossing[at].shape
@@ -96,7 +100,9 @@ def _crossing_moves(pieces: Pieces, at: int, *, leave_out: bool) -> Floats:
         np.matmul(crossing_scores(scores, part, at, k), inverse, out=moves[k])
     used = int((moves != 0).any(axis=(0, 2)).sum())
     if leave_out and used > 1:
-        moves *= np.sqrt(used / (used - 1)).astype(part.tags.precision)
+        share = scores.crossing_w[at][:, 0] / max(scores.crossing_w[at].sum(), 1e-300)
+        factor = np.sqrt((used - 1) / used) / np.maximum(1.0 - share, 0.5)
+        moves *= factor.astype(part.tags.precision)[:, None]
     return moves
 
 

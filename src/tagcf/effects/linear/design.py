@@ -19,6 +19,7 @@ from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Rung
 
 Exposure = Literal["any", "random", "chosen"]  # chosen: by the recommender, not at random
 
+FEWEST_SHARING = 0.1  # share of items whose author has others
 MOST_STANDING = 20.0  # inverse-propensity weights stay within a factor of so much
 
 
@@ -85,6 +86,7 @@ class Design:
     rung: Rung
     item_rows: Floats  # (I,) as in `Survey`
     item_rows_random: Floats  # (I,)
+    strangers: tuple[bool, ...]  # per cluster axis: some rows belong to no known cluster
 
     def items_shown(self) -> Mask:
         """(I,) items with rows of the design's exposure, in any segment."""
@@ -165,14 +167,23 @@ def make_design(
         rung=_rung(absorbs, exposure),
         item_rows=seen.item_rows,
         item_rows_random=seen.item_rows_random,
+        strangers=tuple(bool((one < 0).any()) for one in low),
     )
 
 
 def absorbed_group(log: EventLog, author_effects: bool) -> str | None:
-    """Fixed effects of a fit: the stratum where units were randomised in one, else the author."""
+    """Fixed effects of a fit: the stratum where units were randomised in one, else the author.
+
+    Where nearly every author has one item only there is nothing to compare within authors.
+    """
     if log.n_strata:
         return "stratum"
-    return "author" if author_effects and log.n_authors else None
+    if not author_effects or not log.n_authors or log.item_author is None:
+        return None
+    known = log.item_author[log.item_author >= 0]
+    works = np.bincount(known, minlength=log.n_authors)
+    shared = float((works[known] > 1).mean()) if known.size else 0.0
+    return "author" if shared >= FEWEST_SHARING else None
 
 
 def random_rows_suffice(log: EventLog, seen: Survey, items_per_tag: Floats, min_items: int) -> bool:

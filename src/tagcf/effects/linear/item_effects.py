@@ -15,6 +15,10 @@ from tagcf.effects.linear.cells import CellSums
 from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, Floats
 
+# Beyond this ratio of between to within, for an item of mean weight, items count alike.
+MOST_RATIO = 1e4
+CONSTANT = 1e-9  # share of the residual squares within items that is rounding
+
 
 def item_shares(sums: CellSums, part: Partialled, solved: Solution, cell_group: Codes) -> Floats:
     """(C,) share of each cell's rows that counts; all 1 where items are no unit of their own.
@@ -36,17 +40,19 @@ def item_shares(sums: CellSums, part: Partialled, solved: Solution, cell_group: 
     if n_rows <= n_cells or free < 1:
         return np.ones(len(sums.weight))
     residual = cell_residuals(sums, part, solved, cell_group)[used]
-    within = _residual_squares(sums, part, solved) - (residual**2 / sums.weight[used][:, None]).sum(
-        axis=0
-    )
+    squares = _residual_squares(sums, part, solved)
+    within = squares - (residual**2 / sums.weight[used][:, None]).sum(axis=0)
     noise = np.maximum(within, 0.0) / (n_rows - n_cells)
     means = residual / sums.weight[used][:, None]
-    ratios = [
-        between_variance(means[:, k], noise[k] / sums.weight[used], free) / noise[k]
-        for k in np.flatnonzero(noise > 0)
-    ]
-    ratio = float(np.median(ratios)) if ratios else 0.0
-    return np.asarray(1.0 / (1.0 + ratio * sums.weight))
+    most = MOST_RATIO / float(sums.weight[used].mean())
+    ratios = []
+    for k in range(len(squares)):
+        if within[k] <= CONSTANT * squares[k]:  # rows of an item are all the same
+            ratios.append(most)
+            continue
+        between = between_variance(means[:, k], noise[k] / sums.weight[used], free)
+        ratios.append(min(between / noise[k], most))
+    return np.asarray(1.0 / (1.0 + float(np.median(ratios)) * sums.weight))
 
 
 def between_variance(means: Floats, noise: Floats, free: int) -> float:

@@ -157,13 +157,17 @@ def mix_bits(a, b, c):
 
 
 @njit(cache=True, nogil=True)
-def expand_terms(covariates, kind, position, center, scale, first, missing, knots, levels, out):
+def expand_terms(
+    covariates, kind, position, center, scale, limits, first, missing, knots, levels, out
+):
     """Write the design columns (n, P) of covariates (n, p); see `tagcf.effects.linear.basis`.
 
     Parameters
     ----------
     kind
         (t,) knots of a number, 0 for a linear one; -1 for a category.
+    limits
+        (t, 2) values outside count as missing, as NaN does.
     first
         (t,) first column of each term.
     missing
@@ -187,7 +191,7 @@ def expand_terms(covariates, kind, position, center, scale, first, missing, knot
                 continue
             at = first[t]
             x = (value - center[t]) * inverse[t]
-            if not np.isfinite(x):
+            if not (limits[t, 0] <= value <= limits[t, 1]):
                 x = 0.0
                 if missing[t] >= 0:
                     out[r, missing[t]] = 1.0

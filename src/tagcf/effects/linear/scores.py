@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tagcf.effects.linear.cell_tags import CellTags
-from tagcf.effects.linear.cells import Block, blocks_of
+from tagcf.effects.linear.cells import STRANGERS, Block, blocks_of
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import (
     add_products,
     add_tags,
     add_vectors,
+    mix_bits,
     take_group_means,
 )
 from tagcf.effects.linear.passes import over_log
@@ -48,6 +49,7 @@ class ScoreSums:
     crossing: tuple[Floats, ...]
     crossing_x: tuple[Floats, ...]  # … (G, K, P) Σ w e (x - group mean)
     crossing_e: tuple[Floats, ...]  # … (G, K) Σ w e
+    crossing_w: tuple[Floats, ...]  # … (G, 1) Σ w
 
     def __add__(self, other: ScoreSums) -> ScoreSums:
         return ScoreSums(
@@ -58,6 +60,7 @@ class ScoreSums:
             _added(self.crossing, other.crossing),
             _added(self.crossing_x, other.crossing_x),
             _added(self.crossing_e, other.crossing_e),
+            _added(self.crossing_w, other.crossing_w),
         )
 
 
@@ -98,12 +101,16 @@ def score_plan(
         solved=solved,
         share=share,
         nested=nested,
-        crossing=tuple((axis, min(log.clusters[axis].n_clusters, most)) for axis in axes),
+        crossing=tuple((axis, min(_clusters(log, design, axis), most)) for axis in axes),
         fitted=fitted_by_cell(part, solved),
         pair_step=max(1, log.n_rows // MOST_PAIR_ROWS // 2),
         carried=part.tags.compact(),
         alike=bool((share == 1.0).all()),
     )
+
+
+def _clusters(log: EventLog, design: Design, axis: int) -> int:
+    return log.clusters[axis].n_clusters + STRANGERS * design.strangers[axis]
 
 
 def most_clusters(n_tags: int, n_outcomes: int) -> int:
@@ -175,6 +182,7 @@ def empty_scores(plan: Plan) -> ScoreSums:
             for _, count in plan.crossing
         ),
         crossing_e=tuple(np.zeros((count, n_out)) for _, count in plan.crossing),
+        crossing_w=tuple(np.zeros((count, 1)) for _, count in plan.crossing),
     )
 
 
@@ -190,6 +198,7 @@ def add_scores(total: ScoreSums, plan: Plan, log: EventLog, batch: EventBatch) -
         for at, (axis, count) in enumerate(plan.crossing):
             code = block.clusters[:, axis] % count
             add_products(code, we, row_x, total.crossing_x[at])
+            add_vectors(code, block.w[:, None], total.crossing_w[at])
             codes[at].append(code)
         cells.append(cell)
         scaled.append(row_we)
@@ -237,7 +246,10 @@ def _pair_rows(plan: Plan, block: Block, we: Floats, x: Floats) -> PairRows:
     Clusters are drawn evenly. The rows are kept as they are, since a pair may return in any block.
     """
     across = block.clusters[:, plan.crossing[0][0]]
-    some = np.flatnonzero(across % plan.pair_step == 0) if plan.pair_step > 1 else slice(None)
+    some: np.ndarray | slice = slice(None)
+    if plan.pair_step > 1:
+        drawn = mix_bits(across, across, across) % np.uint64(plan.pair_step)
+        some = np.flatnonzero(drawn == 0)
     keys = across[some].astype(np.int64) * len(plan.part.cell_x) + block.cell[some]
     return PairRows(keys, we[some], x[some])
 

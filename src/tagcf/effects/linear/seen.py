@@ -49,6 +49,15 @@ class Propensity:
         )
 
 
+def row_hashes(batch: EventBatch) -> np.ndarray:
+    """(n,) uint64 hashes of what a row holds, not of where it stands."""
+    who = (batch.user.astype(np.int64) << 32) ^ batch.item
+    when = np.nan_to_num(batch.ts).view(np.int64)
+    what = np.nan_to_num(batch.covariates.sum(axis=1)).view(np.int64)
+    hashes: np.ndarray = mix_bits(who, when, what)
+    return hashes
+
+
 @dataclass(slots=True)
 class Sample:
     """The rows whose hashes are lowest: the same ones however the log is cut and ordered."""
@@ -66,10 +75,7 @@ class Sample:
 
     def add(self, batch: EventBatch) -> None:
         """Consider the rows of a batch."""
-        who = (batch.user.astype(np.int64) << 32) ^ batch.item
-        when = np.nan_to_num(batch.ts).view(np.int64)
-        what = np.nan_to_num(batch.covariates.sum(axis=1)).view(np.int64)
-        hashes = mix_bits(who, when, what)
+        hashes = row_hashes(batch)
         low = np.flatnonzero(hashes <= np.uint64(self.limit))
         self._take(hashes[low], batch.covariates[low])
 

@@ -13,6 +13,7 @@ from tagcf.effects.linear.cells import CellSums, total_by
 from tagcf.effects.linear.kernels import add_vectors
 from tagcf.types import Codes, Floats, Mask
 
+CONSTANT = 1e-6  # share of a tag's squares below which its variance is rounding
 ALIAS_TOLERANCE = 1e-6  # share of a tag's variance left over by tags before it in the pivoting
 
 
@@ -99,7 +100,7 @@ def partial_out(
         xx_inverse=xx_inverse,
         xy=xy,
         xd=xd,
-        variance=np.where(variance > 1e-9 * np.diag(raw), variance, 0.0),
+        variance=np.where(variance > CONSTANT * np.diag(raw), variance, 0.0),
     )
 
 
@@ -145,7 +146,7 @@ def tell_apart(
     """
     scale = np.sqrt(np.where(variance > 0, variance, 1.0))
     scaled = gram / np.outer(scale, scale)
-    at = np.flatnonzero(wanted & (np.diag(scaled) > ALIAS_TOLERANCE))
+    at = np.flatnonzero(wanted & (variance > 0) & (np.diag(scaled) > ALIAS_TOLERANCE))
     kept = np.zeros(gram.shape[0], dtype=bool)
     if not at.size:
         return kept, ()

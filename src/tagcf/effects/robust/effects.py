@@ -131,6 +131,7 @@ def _one_outcome(task: Task, design: Design, fits: _Fits, k: int) -> Estimates:
         rung=_rung(design, fused, k),
         reasons=reasons,
         diagnostics=tuple(_facts(design, fits, k, at) for at in range(len(gone))),
+        claimable=None if fused is None else fused.supported[k],
     )
 
 
