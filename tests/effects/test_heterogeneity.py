@@ -16,9 +16,10 @@ from tagcf.effects.heterogeneity.activity import with_activity
 from tagcf.effects.heterogeneity.features import user_factors
 from tagcf.effects.heterogeneity.field import _covariance, _when_hidden, learn, predict
 from tagcf.effects.heterogeneity.ground import stand
+from tagcf.effects.heterogeneity.hiding import hide_in_turn
 from tagcf.effects.heterogeneity.likeness import likeness
 from tagcf.effects.heterogeneity.mediation import mediation
-from tagcf.effects.heterogeneity.pairs import Pairs, pair_effects
+from tagcf.effects.heterogeneity.pairs import Pairs, _verdict, pair_effects
 from tagcf.effects.heterogeneity.siblings import fieller, sibling_comparisons
 from tagcf.effects.heterogeneity.user_effects import effects_for_user, user_effects
 from tagcf.effects.heterogeneity.user_sums import normal_equations, sum_users
@@ -67,14 +68,41 @@ def test_screening_looks_at_items_only() -> None:
     assert absent.reason.key == "reason.pair_left_out"
 
 
-def test_blocks_of_pairs_do_not_change_how_many_are_told() -> None:
+def test_pairs_in_blocks_are_told_nearly_as_all_at_once() -> None:
     world = small_world(2)
     ground = stand(world.log, world.tags)
-    one = pair_effects(ground, Pairs(block=5))
-    other = pair_effects(ground, Pairs(block=25))
+    one = pair_effects(ground, Pairs(block=10))
+    other = pair_effects(ground, Pairs(block=100))
+    assert len(other) > 20
     assert [(a.first, a.second) for a in one] == [(a.first, a.second) for a in other]
     gaps = [abs(a.estimate - b.estimate) / b.se for a, b in zip(one, other, strict=True)]
-    assert np.median(gaps) < 1
+    assert np.median(gaps) < 0.5
+
+
+def test_a_true_pair_in_another_block_is_not_ascribed_to_its_neighbours() -> None:
+    """t00 and t01 go together, and so do t02 and t03: four products are much alike, one is true."""
+    rng = np.random.default_rng(11)
+    family = rng.normal(size=(600, 3))[:, [0, 0, 1, 1, 2, 2]]
+    carried = (rng.random((600, 6)) < 1 / (1 + np.exp(-3 * family))).astype(float)
+    item = rng.integers(0, 600, 15_000)
+    centred = carried - carried.mean(axis=0)
+    y = (centred[:, 0] * centred[:, 2])[item] + rng.normal(size=item.size)
+    log = log_from_arrays(item=item, outcomes={"y": y})
+    order = [int(one) for one in log.items.ids.to_pylist()]
+    names = [f"t{k:02d}" for k in range(6)]
+    ground = stand(log, tags_from_arrays(log.items, carried[order], names))
+    for block in (2, 4, 100):
+        found = pair_effects(ground, Pairs(min_items=20, block=block))
+        claimed = {(one.first, one.second) for one in found if one.verdict in {"raises", "lowers"}}
+        assert claimed == {("t00", "t02")}, block
+
+
+def test_a_claimed_pair_has_an_interval_without_zero() -> None:
+    """With few degrees of freedom the two may disagree: q counts tests, the interval does not."""
+    assert _verdict(None, 0.09, -0.01, 0.5) == "no clear effect"
+    assert _verdict(None, 0.09, 0.01, 0.5) == "raises"
+    assert _verdict(None, 0.09, -0.5, -0.01) == "lowers"
+    assert _verdict(None, 0.11, 0.01, 0.5) == "no clear effect"
 
 
 # ── users ───────────────────────────────────────────────────────────────────
@@ -244,6 +272,21 @@ def test_likeness_is_of_names_parents_and_facets() -> None:
         assert np.linalg.eigvalsh(kernel).min() > -1e-9
 
 
+def test_the_coverage_told_is_of_lenders_that_calibration_did_not_see() -> None:
+    """An outlier stretches the interval until it covers itself, unless it is hidden."""
+    rng = np.random.default_rng(12)
+    tags = [Tag(f"t{k}", f"标签{k}", f"tag {k}", "topic", f"p{k % 4}") for k in range(19)]
+    kernels = likeness(tags, embed=False).kernels
+    estimate, noise = 0.1 * rng.normal(size=19), np.full(19, 0.01)
+    estimate[3] = 9.0
+    hidden = hide_in_turn(estimate, noise, kernels)
+    assert hidden.coverage(estimate, noise) == pytest.approx(18 / 19)
+    rest = np.delete(np.arange(19), 3)
+    inner = [kernel[np.ix_(rest, rest)] for kernel in kernels]
+    assert hidden.stretch[3] == learn(estimate[rest], noise[rest], inner).stretch
+    assert abs(hidden.value[3]) < 1
+
+
 # ── mediation ───────────────────────────────────────────────────────────────
 def test_total_is_direct_plus_through() -> None:
     rng = np.random.default_rng(8)
@@ -271,6 +314,26 @@ def test_total_is_direct_plus_through() -> None:
     (absent,) = mediation(ground, "cause", "nowhere")
     assert absent.through is None
     assert absent.reason is not None
+
+
+@pytest.mark.parametrize("skew", [0.0, 0.7, 1.2])
+def test_the_path_has_the_weights_of_the_outcome(skew: float) -> None:
+    """A mediator never varies within an item: its own ratio of variances would be rounding."""
+    rng = np.random.default_rng(1)
+    cause = rng.random(400) < 0.4
+    carried = np.column_stack([cause, rng.random(400) < 0.25 + 0.45 * cause, rng.random(400) < 0.3])
+    popular = rng.permutation(400) + 1.0
+    item = rng.choice(400, 20_000, p=popular**-skew / (popular**-skew).sum())
+    y = carried[item] @ [0.2, 0.5, 0.0] + 0.3 * rng.normal(size=400)[item]
+    log = log_from_arrays(item=item, outcomes={"y": y + rng.normal(size=item.size)})
+    order = [int(one) for one in log.items.ids.to_pylist()]
+    tags = tags_from_arrays(log.items, carried[order].astype(float), ["a", "b", "c"])
+    (found,) = mediation(stand(log, tags), "a", "b")
+    assert found.reason is None
+    assert found.total == pytest.approx(found.direct + found.through, abs=1e-5)
+    by_item = carried[cause, 1].mean() - carried[~cause, 1].mean()
+    assert found.path == pytest.approx(by_item, abs=0.05)
+    assert found.through_low < 0.45 * 0.5 < found.through_high
 
 
 # ── near-duplicates ─────────────────────────────────────────────────────────

@@ -76,11 +76,10 @@ class Matching:
         Covariates matched exactly; numbers in so many quantile bins.
     knots, author_effects, rows
         As in `Joint`, for the outcome regression of the bias correction.
-    max_rows
-        Rows are thinned evenly to at most so many; the diagnostics say when that happened.
+    neighbours
+        Controls of each match, where so many are within the caliper.
     form
-        ``None``: each treated row to its nearest, with the rows in memory; `Histogram()`: in bins
-        of the score, streaming logs of any length, without thinning.
+        ``None``: each treated item to its nearest; `Histogram()`: in bins of the score.
     """
 
     caliper: float | None = 0.2
@@ -89,7 +88,7 @@ class Matching:
     knots: int = 5
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
-    max_rows: int = 2_000_000
+    neighbours: int = 1
     form: Histogram | None = None
 
     name: ClassVar[Method] = "matching"

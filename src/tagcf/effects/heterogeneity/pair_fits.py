@@ -62,12 +62,12 @@ def solve_pairs(
     most
         Pairs in one fit, at most.
     """
-    room = _room(ground, most)
+    room, held = _room(ground, most), np.array([], dtype=np.intp)
     if len(pairs) <= room:
-        return _solve_blocks(ground, pairs, outcomes, [np.arange(len(pairs))], np.array([], int))
+        together = [np.arange(len(pairs))] if len(pairs) else []
+        return _solve_blocks(ground, pairs, outcomes, together, held)
     order = _neighbours(ground, pairs)
-    solved = _solve_blocks(ground, pairs, outcomes, _cut(order, room), np.array([], int))
-    held: Positions = np.array([], int)
+    solved = _solve_blocks(ground, pairs, outcomes, _cut(order, room), held)
     for _ in range(ROUNDS):
         candidates = _candidates(solved, room // 2)
         if np.isin(candidates, held).all():
@@ -92,7 +92,7 @@ def _cut(order: Positions, size: int) -> list[Positions]:
 
 def _candidates(solved: list[Solved], most: int) -> Positions:
     """Pairs that may be there on any of the outcomes, the clearest first where too many."""
-    least = np.nanmin([np.append(false_discovery(one.p), 1.0) for one in solved], axis=0)[:-1]
+    least = np.min([np.nan_to_num(false_discovery(one.p), nan=1.0) for one in solved], axis=0)
     best = np.argsort(least, kind="stable")[:most]
     return np.sort(best[least[best] < CANDIDATE])
 

@@ -9,8 +9,7 @@ shrunken toward the average with intervals that hold on average over the tags (A
 and Plagborg-Møller 2022).
 
 The answer is the mean effect over users with the same features: two users alike in these get the
-same answer, and what sets them apart beyond that is not in the interval. Where several directions
-had to be found, intervals were seen to cover .91 to .94 instead of .95.
+same answer, and what sets them apart beyond that is not in the interval.
 """
 
 from __future__ import annotations
@@ -132,7 +131,8 @@ def _shrunken(model: UserEffects, user: int) -> tuple[Floats, Floats, Floats]:
     """(T,) estimate and interval.
 
     Along the directions found, differences are shrunken by how much they vary over the tags;
-    across them, differences are taken to be 0 and how much they may vary widens the interval.
+    across them, differences are taken to be 0 and how much they may vary widens the interval: along
+    the user's own direction, since one that was missed may hold all that is left.
     """
     own = model.average_se**2
     if model.rank is None or not model.factors.seen[user]:
@@ -150,7 +150,10 @@ def _shrunken(model: UserEffects, user: int) -> tuple[Floats, Floats, Floats]:
         most += (direction @ u) ** 2 * bound
     weight = np.where(noise > 0, spread / np.maximum(spread + noise, 1e-300), 0.0)
     error = np.maximum(own + weight**2 * noise, 1e-300)
-    unseen = (1 - weight) ** 2 * most + ((across.T @ u) ** 2).sum() * _varies(model, across)[1]
+    left = across @ (across.T @ u)
+    length = float(np.sqrt(left @ left))
+    missed = _varies(model, left[:, None] / length)[1] if length > 0 else 0.0
+    unseen = (1 - weight) ** 2 * most + length**2 * missed
     half = critical_value(unseen / error) * np.sqrt(error)
     estimate = model.average + weight * (projected @ model.coef)
     return estimate, estimate - half, estimate + half

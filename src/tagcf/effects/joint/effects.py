@@ -288,6 +288,8 @@ def _facts(
         "largest_item_share": round(float(base.errors.largest_leverage[at]), 4),
         "rows": design.rows.exposure,
     }
+    if (base.share != 1.0).any():
+        facts["estimate_by_rows"] = _known(base.by_rows[at, k])
     if told.fused is not None:
         facts["rows"] = "random+chosen"
         facts["chosen_weight"] = round(float(told.fused.weight[k, at]), 4)

@@ -28,6 +28,7 @@ class Fit:
     outcomes: tuple[int, ...]
     sums: CellSums  # of all rows alike
     share: Floats  # (C,) how much of its rows the mean of a cell counts for in the fit
+    by_rows: Floats  # (T, K) coefficients with all rows alike
     part: Partialled
     solved: Solution
     errors: Errors
@@ -73,7 +74,7 @@ def fit_joint(
     """
     tags = tags_of_items(carried, design.cell_item, design.cell_group, design.n_groups)
     sums = sum_cells(log, design, outcomes) if base is None else base.sums
-    share = _shares(sums, tags, design, columns, using) if base is None else base.share
+    share, by_rows = _shares(sums, tags, design, columns, using, base)
     counted = sums.discount(share)
     part = base.part if base else partial_out(counted, tags, design.cell_group, design.n_groups)
     solved = solve(part, columns)
@@ -89,6 +90,7 @@ def fit_joint(
         outcomes=outcomes,
         sums=sums,
         share=share,
+        by_rows=solved.coef if by_rows is None else by_rows,
         part=part,
         solved=solved,
         errors=errors,
@@ -102,13 +104,21 @@ def fit_joint(
 
 
 def _shares(
-    sums: CellSums, tags: CellTags, design: Design, columns: Mask | None, using: Joint
-) -> Floats:
-    """(C,) shares of the cells, after a first fit with all rows alike."""
+    sums: CellSums,
+    tags: CellTags,
+    design: Design,
+    columns: Mask | None,
+    using: Joint,
+    base: Fit | None,
+) -> tuple[Floats, Floats | None]:
+    """(C,) shares of the cells, and the coefficients (T, K) of the fit with all rows alike."""
     if using.item_effects == "none":
-        return np.ones(len(sums.weight))
+        return np.ones(len(sums.weight)), None
     part = partial_out(sums, tags, design.cell_group, design.n_groups)
-    return item_shares(sums, part, solve(part, columns), design.cell_group)
+    first = solve(part, columns)
+    if base is not None:
+        return base.share, first.coef
+    return item_shares(sums, part, first, design.cell_group), first.coef
 
 
 def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[Codes, ...]]:

@@ -3,99 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from tagcf.effects.joint.fit import Fit
-from tagcf.effects.linear.cells import total_by
-from tagcf.effects.linear.design import Design
-from tagcf.effects.matching.kernels import weighted_moments
 from tagcf.effects.matching.pairing import Pairing
-from tagcf.effects.matching.rows import MatchRows
+from tagcf.effects.matching.units import MatchUnits
 from tagcf.types import Balance, Floats, Tag
 
-KEEP_CONTROLS = 12  # rows of the love plot per tag
+KEEP_CONTROLS = 12  # rows of the love plot per tag, popularity among them
+POPULARITY = "log(rows)"  # log of an item's rows
 
 
 def balance_of(
-    at: int, tags: Sequence[Tag], design: Design, fit: Fit, rows: MatchRows, pairing: Pairing
+    at: int, tags: Sequence[Tag], fit: Fit, units: MatchUnits, pairing: Pairing
 ) -> tuple[Balance, ...]:
-    """Standardised differences of controls and other tags, the largest first.
+    """Standardised differences of controls, other tags and popularity, the largest first.
 
-    Within strata both are measured from their stratum's mean: what strata differ in cancels.
+    Within groups all are measured from their group's mean: what groups differ in cancels.
+    Standard deviations are those of rows: what varies within items counts, too.
     """
     plain = plain_controls(fit.control_names)
     others = np.flatnonzero(fit.solved.kept & (np.arange(len(tags)) != at))
-    cell_tags = (fit.part.cell_tags if design.absorbs == "stratum" else fit.tags)[:, others]
+    columns = np.hstack([units.x[:, plain], units.tags[:, others], units.popularity[:, None]])
+    within = np.concatenate([units.within[plain], np.zeros(others.size + 1)])
     names = [fit.control_names[k] for k in plain] + [tags[int(k)].slug for k in others]
-
-    weights = np.stack([rows.w * (fit.tags[rows.cell, at] > 0), rows.w * pairing.matched])
-    weights = np.vstack([weights, pairing.reuse])
-    total, squares = weighted_moments(rows.x, weights)
-
-    def summed(side: int) -> WeightedSums:
-        by_cell = total_by(rows.cell, weights[side], len(cell_tags))
-        own = WeightedSums(float(by_cell.sum()), total[side][plain], squares[side][plain])
-        return own + sums_of_cells(cell_tags, by_cell)
-
-    by_cell = total_by(rows.cell, rows.w, len(cell_tags))
-    everybody = WeightedSums(rows.w.sum(), rows.x_sum[plain], rows.x_squares[plain])
-    everybody = everybody + sums_of_cells(cell_tags, by_cell)
-    return worst_differences(tags[at], names, everybody, summed(0), summed(1), summed(2))
-
-
-def worst_differences(
-    tag: Tag,
-    names: Sequence[str],
-    everybody: WeightedSums,
-    with_tag: WeightedSums,
-    matched: WeightedSums,
-    used: WeightedSums,
-) -> tuple[Balance, ...]:
-    """Differences of carriers and the rest, then of the matched and their controls."""
-    without = everybody - with_tag
-    spread = np.sqrt(np.maximum((with_tag.variance + without.variance) / 2, 1e-12))
-    before = (with_tag.mean - without.mean) / spread
-    after = (matched.mean - used.mean) / spread
-    worst = np.argsort(-np.maximum(np.abs(before), np.abs(after)), kind="stable")[:KEEP_CONTROLS]
-    return tuple(Balance(tag.slug, names[int(k)], float(before[k]), float(after[k])) for k in worst)
+    names.append(POPULARITY)
+    carries = units.carried[:, at]
+    with_tag, v_with = _moments(columns, units.weight * carries)
+    without, v_without = _moments(columns, units.weight * ~carries)
+    spread = np.sqrt(np.maximum((v_with + v_without) / 2 + within, 1e-12))
+    before = (with_tag - without) / spread
+    treated, used = _moments(columns, pairing.treated)[0], _moments(columns, pairing.reuse)[0]
+    after = (treated - used) / spread
+    size = np.maximum(np.abs(before), np.abs(after))
+    size[-1] = np.inf  # popularity is always shown
+    worst = np.sort(np.argsort(-size, kind="stable")[:KEEP_CONTROLS])
+    size[-1] = max(abs(before[-1]), abs(after[-1]))
+    worst = worst[np.argsort(-size[worst], kind="stable")]
+    slug = tags[at].slug
+    return tuple(Balance(slug, names[int(k)], float(before[k]), float(after[k])) for k in worst)
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedSums:
-    """Weighted sums of columns and of their squares. ``+`` puts columns side by side."""
-
-    weight: float
-    total: Floats  # (m,)
-    squares: Floats  # (m,)
-
-    def __add__(self, other: WeightedSums) -> WeightedSums:
-        return WeightedSums(
-            self.weight,
-            np.concatenate([self.total, other.total]),
-            np.concatenate([self.squares, other.squares]),
-        )
-
-    def __sub__(self, other: WeightedSums) -> WeightedSums:
-        return WeightedSums(
-            self.weight - other.weight, self.total - other.total, self.squares - other.squares
-        )
-
-    @property
-    def mean(self) -> Floats:
-        """(m,) weighted means."""
-        return np.asarray(self.total / max(self.weight, 1e-300))
-
-    @property
-    def variance(self) -> Floats:
-        """(m,) weighted variances."""
-        return np.maximum(self.squares / max(self.weight, 1e-300) - self.mean**2, 0.0)
-
-
-def sums_of_cells(columns: Floats, weight: Floats) -> WeightedSums:
-    """Sums of columns (C, m) that do not vary within cells, by the cells' weights."""
-    return WeightedSums(float(weight.sum()), weight @ columns, weight @ columns**2)
+def _moments(columns: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Weighted means and variances (m,) of columns (n, m)."""
+    total = max(float(weight.sum()), 1e-300)
+    mean = weight @ columns / total
+    return mean, np.maximum(weight @ columns**2 / total - mean**2, 0.0)
 
 
 def plain_controls(names: tuple[str, ...]) -> list[int]:

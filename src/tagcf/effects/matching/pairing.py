@@ -13,36 +13,45 @@ from tagcf.types import Floats, Mask
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Who was matched, and how often each control was used."""
+    """Who was matched, and how much each control was used. Both sum to the same."""
 
-    matched: Mask  # (n,) treated rows that found a control
-    reuse: Floats  # (n,) weight that each control received; 0 for treated rows
+    treated: Floats  # (n,) weight of each match; 0 for controls and where there is no match
+    reuse: Floats  # (n,) weight that each control received; 0 for treated units
 
 
 def pair(
-    score: Floats, carries: Mask, cell: NDArray[np.integer], weight: Floats, caliper: float | None
+    score: Floats,
+    carries: Mask,
+    pool: NDArray[np.integer],
+    weight: Floats,
+    caliper: float | None,
+    neighbours: int = 1,
 ) -> Pairing:
-    """Match each treated row to the nearest controls of its cell, with replacement.
+    """Match each treated unit to the nearest controls of its pool, with replacement.
 
-    Controls with exactly the same score share the match evenly by weight (ties are averaged, as
-    in Abadie and Imbens 2006), so that the order of rows does not matter.
+    A match of a unit of weight ω with controls of weight Ω in all counts for the precision of
+    their difference, ωΩ/(ω + Ω): the same for both sides, so that neither is made of more popular
+    items than the other. Controls with exactly the same score share by weight (ties are averaged,
+    as in Abadie and Imbens 2006), so that the order of units does not matter.
 
     Parameters
     ----------
     score
         (n,) what distance is measured on.
     carries
-        (n,) treated rows.
-    cell
-        (n,) exact-matching cells; no match crosses them.
+        (n,) treated units.
+    pool
+        (n,) no match crosses pools.
     weight
-        (n,) row weights.
+        (n,) positive.
     caliper
         Largest distance; ``None``: no limit.
+    neighbours
+        Controls of each match, at most; ties beyond count as one.
     """
     if not carries.any() or carries.all():
-        return Pairing(np.zeros(len(score), dtype=bool), np.zeros(len(score)))
-    several = bool((cell != cell[0]).any())
-    order = np.lexsort((score, cell)) if several else np.argsort(score)
+        return Pairing(np.zeros(len(score)), np.zeros(len(score)))
+    several = bool((pool != pool[0]).any())
+    order = np.lexsort((score, pool)) if several else np.argsort(score)
     limit = np.inf if caliper is None else float(caliper)
-    return Pairing(*pair_sorted(order, score, carries, cell, weight, limit))
+    return Pairing(*pair_sorted(order, score, carries, pool, weight, limit, neighbours))

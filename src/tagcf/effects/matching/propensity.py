@@ -31,7 +31,9 @@ def even_sample(n_rows: int) -> slice:
     return slice(None, None, max(1, n_rows // MOST_ROWS))
 
 
-def fit_logit(columns: NDArray[np.float32], carries: Mask, weight: Floats) -> LogitFit:
+def fit_logit(
+    columns: NDArray[np.float32], carries: Mask, weight: Floats, penalty: float = PENALTY
+) -> LogitFit:
     """Fit the logit of the propensity by penalised Newton steps.
 
     Parameters
@@ -42,6 +44,8 @@ def fit_logit(columns: NDArray[np.float32], carries: Mask, weight: Floats) -> Lo
         (n,) 0/1.
     weight
         (n,) row weights.
+    penalty
+        Ridge on standardised columns.
     """
     rows = len(columns)
     centre = columns.mean(axis=0, dtype=np.float64)
@@ -50,15 +54,18 @@ def fit_logit(columns: NDArray[np.float32], carries: Mask, weight: Floats) -> Lo
     scale = np.sqrt(np.einsum("nm,nm->m", x[:, 1:], x[:, 1:]) / max(rows, 1)).astype(np.float64)
     use = scale > NO_SPREAD * (1.0 + np.abs(centre))
     x[:, 1:] *= (use / np.where(use, scale, 1.0)).astype(np.float32)
-    beta = _newton(x, carries.astype(np.float32), (weight / weight.mean()).astype(np.float32))
+    w = (weight / weight.mean()).astype(np.float32)
+    beta = _newton(x, carries.astype(np.float32), w, penalty)
     slope = np.zeros(columns.shape[1])
     slope[use] = beta[1:][use] / scale[use]
     return LogitFit(float(beta[0] - centre @ slope), slope)
 
 
-def _newton(x: NDArray[np.float32], d: NDArray[np.float32], w: NDArray[np.float32]) -> Floats:
+def _newton(
+    x: NDArray[np.float32], d: NDArray[np.float32], w: NDArray[np.float32], ridge: float
+) -> Floats:
     """Coefficients of columns in single precision: a score need not be known beyond that."""
-    penalty = np.full(x.shape[1], PENALTY)
+    penalty = np.full(x.shape[1], ridge)
     penalty[0] = 0.0
     share = float(np.clip(w @ d / w.sum(), 1e-6, 1 - 1e-6))
     beta = np.zeros(x.shape[1])

@@ -1,57 +1,36 @@
-"""The score that a tag is matched on, as a function of a row's controls and its cell."""
+"""The score that a tag is matched on."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagcf.effects.joint.fit import Fit
-from tagcf.effects.linear.design import Design
-from tagcf.effects.matching.propensity import even_sample, fit_logit
-from tagcf.effects.matching.rows import MatchRows
-from tagcf.types import Codes, Floats, Mask
+from tagcf.effects.matching.propensity import PENALTY, even_sample, fit_logit
+from tagcf.effects.matching.units import MatchUnits
+from tagcf.types import Floats
 
 MOST_IN_SCORE = 40  # other tags in a propensity score
+# Variance of the logit that all standardised columns together are thought to explain: as many
+# columns as items would separate the carriers from the rest.
+INDEX_VARIANCE = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """``x @ slope + by_cell[cell]``. P controls, C cells."""
+def score_of(at: int, fit: Fit, units: MatchUnits) -> Floats:
+    """(n,) logit of the propensity; within groups the regression of this tag on the rest.
 
-    slope: NDArray[np.float32]  # (P,)
-    by_cell: Floats  # (C,)
-
-    def of(self, x: NDArray[np.float32], cell: Codes) -> Floats:
-        """(n,) score of rows."""
-        return np.asarray(x @ self.slope + self.by_cell[cell])
-
-
-def score_of(at: int, design: Design, fit: Fit, rows: MatchRows, carries: Mask) -> Score:
-    """Index of the other tags within strata, the logit of the propensity elsewhere.
-
-    Parameters
-    ----------
-    rows
-        Rows to fit the logit on, thinned to an even sample; tags enter by cell, without a copy
-        per row.
-    carries
-        (n,) which of them carry the tag.
+    A logit per author or stratum of a handful of items would have nothing to learn from.
     """
-    if design.absorbs == "stratum":
-        # Index of the other tags from the Gram's inverse: regression of this tag on the others.
+    if units.grouped:
         on_others = -fit.solved.inverse[:, at] / fit.solved.inverse[at, at]
         on_others[at] = 0.0
-        nothing = np.zeros(rows.x.shape[1], dtype=np.float32)
-        return Score(nothing, np.asarray(fit.part.tags.times(on_others[:, None])[:, 0]))
-    tags = fit.tags[:, _telling(at, fit)]
-    some = even_sample(len(rows.w))
-    columns = np.hstack([rows.x[some], tags.astype(np.float32)[rows.cell[some]]])
-    logit = fit_logit(columns, carries[some], rows.w[some])
-    own = rows.x.shape[1]
-    slope = logit.slope[:own].astype(np.float32)
-    return Score(slope, np.asarray(tags @ logit.slope[own:] + logit.intercept))
+        on_controls = fit.part.projection[:, at] - fit.part.projection @ on_others
+        return np.asarray(units.tags @ on_others + units.x @ on_controls)
+    columns = np.hstack([units.x.astype(np.float32), units.tags[:, _telling(at, fit)]])
+    some = even_sample(len(columns))
+    penalty = max(PENALTY, columns.shape[1] / INDEX_VARIANCE)
+    logit = fit_logit(columns[some], units.carried[some, at], units.weight[some], penalty)
+    return np.asarray(columns @ logit.slope + logit.intercept)
 
 
 def _telling(at: int, fit: Fit) -> NDArray[np.integer]:
