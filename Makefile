@@ -45,6 +45,8 @@ bench: .venv/stamp-groups peers  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.upworthy_halves
 	$(BIN)/python -m benchmarks.coat
 	$(BIN)/python -m benchmarks.coverage
+	$(BIN)/python -m benchmarks.lone_bias
+	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.tagging
 	$(BIN)/python -m benchmarks.whatif

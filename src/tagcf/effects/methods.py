@@ -88,7 +88,7 @@ class Matching:
     knots: int = 5
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
-    neighbours: int = 1
+    neighbours: int = 2
     form: Histogram | None = None
 
     name: ClassVar[Method] = "matching"

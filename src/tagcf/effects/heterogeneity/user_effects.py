@@ -25,6 +25,7 @@ from tagcf.effects.heterogeneity.rank import Rank, choose_rank, fold_grams
 from tagcf.effects.heterogeneity.user_errors import covariance, inflation_of
 from tagcf.effects.heterogeneity.user_sums import (
     Normal,
+    memory_needed,
     normal_equations,
     sum_residuals,
     sum_users,
@@ -32,12 +33,13 @@ from tagcf.effects.heterogeneity.user_sums import (
 from tagcf.effects.joint.fit import cluster_axes
 from tagcf.effects.linear.solve import tell_apart
 from tagcf.effects.multiplicity import ALPHA, critical_value
-from tagcf.errors import UnknownNameError
+from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
 from tagcf.types import Floats, IdMap, JointFit, Mask, Reason, UserEffect
 
 FOLDS = 10
 FEWEST_USERS = 50
+MOST_MEMORY = 4 * 2**30  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,16 @@ def user_effects(ground: Ground, joint: tuple[JointFit, ...]) -> tuple[UserEffec
     ----------
     joint
         Direct joint fits of the same log, e.g. ``TagEffects.joint``: the averages.
+
+    Raises
+    ------
+    EstimationError
+        Too many items, tags or features to hold in memory.
     """
     factors = user_factors(ground.task.log, ground.design.rows)
     of_outcome = {fit.outcome: fit for fit in joint if fit.estimand == "direct"}
     found: list[UserEffects] = []
-    for outcomes in ground.weight_groups():
+    for outcomes in _that_fit(ground, factors):
         names = [ground.task.log.outcomes[at].name for at in outcomes]
         if factors.values.shape[1] == 0 or factors.n_users < FEWEST_USERS:
             found += [_average_only(ground, factors, of_outcome[name]) for name in names]
@@ -76,6 +83,23 @@ def user_effects(ground: Ground, joint: tuple[JointFit, ...]) -> tuple[UserEffec
         fits = [of_outcome[name] for name in names]
         found += _fit(ground, factors, outcomes, fits)
     return tuple(found)
+
+
+def _that_fit(ground: Ground, factors: UserFactors) -> list[tuple[int, ...]]:
+    """Outcomes that share their weights together, or one by one where memory asks for it."""
+    design, log = ground.design, ground.task.log
+    groups = ground.weight_groups()
+    if factors.values.shape[1] == 0:
+        return groups
+    shape = (len(design.cell_keys), ground.task.carried.shape[1], factors.values.shape[1])
+    need = [
+        memory_needed(*shape, len(design.basis.names), count, len(log.users), FOLDS)
+        for count in (1, max(map(len, groups), default=1))
+    ]
+    if need[0] > MOST_MEMORY:
+        facts = {"need": round(need[0] / 2**30, 1), "most": round(MOST_MEMORY / 2**30, 1)}
+        raise EstimationError("error.user_effects_too_large", **facts)
+    return groups if need[1] <= MOST_MEMORY else [(at,) for one in groups for at in one]
 
 
 def effects_for_user(model: UserEffects, user: str) -> tuple[UserEffect, ...]:
@@ -139,46 +163,36 @@ def _shrunken(model: UserEffects, user: int) -> tuple[Floats, Floats, Floats]:
         half = stats.norm.ppf(1 - ALPHA / 2) * model.average_se
         return model.average, model.average - half, model.average + half
     u = model.factors.values[user]
-    along, across = _split(model.rank.directions)
-    projected = along @ (along.T @ u)
+    projected = model.rank.directions @ (model.rank.directions.T @ u)
     widened = stats.t.ppf(1 - ALPHA / 2, model.df) / stats.norm.ppf(1 - ALPHA / 2)
     noise = np.einsum("f,tfg,g->t", projected, model.cov, projected) * widened**2
     spread = most = 0.0
-    for direction in along.T:
-        found, bound = _varies(model, direction[:, None])
+    for direction in model.rank.directions.T:
+        found, bound = _varies(model, direction)
         spread += (direction @ u) ** 2 * found
         most += (direction @ u) ** 2 * bound
     weight = np.where(noise > 0, spread / np.maximum(spread + noise, 1e-300), 0.0)
     error = np.maximum(own + weight**2 * noise, 1e-300)
-    left = across @ (across.T @ u)
+    left = u - projected
     length = float(np.sqrt(left @ left))
-    missed = _varies(model, left[:, None] / length)[1] if length > 0 else 0.0
+    missed = _varies(model, left / length)[1] if length > 0 else 0.0
     unseen = (1 - weight) ** 2 * most + length**2 * missed
     half = critical_value(unseen / error) * np.sqrt(error)
     estimate = model.average + weight * (projected @ model.coef)
     return estimate, estimate - half, estimate + half
 
 
-def _split(directions: Floats) -> tuple[Floats, Floats]:
-    """Directions (F, r) and an orthonormal basis (F, F - r) of what is left."""
-    rank = directions.shape[1]
-    if rank == 0:
-        return directions, np.eye(len(directions))
-    left = linalg.svd(directions, full_matrices=True)[0]
-    return directions, np.asarray(left[:, rank:])
-
-
-def _varies(model: UserEffects, directions: Floats) -> tuple[float, float]:
-    """Variance of the true differences over tags and these directions, and a bound for it.
+def _varies(model: UserEffects, direction: Floats) -> tuple[float, float]:
+    """Variance of the true differences over tags along a direction (F,), and a bound for it.
 
     Per unit of a factor; by moments, with precision as weight. The bound adds what could be there
     by chance: the directions were chosen because differences along them look large.
     """
     told = model.told
-    if not directions.shape[1] or not told.any():
+    if not told.any():
         return 0.0, 0.0
-    gap = (directions.T @ model.coef[:, told]).ravel()
-    noise = np.einsum("fj,tfg,gj->jt", directions, model.cov[told], directions).ravel()
+    gap = direction @ model.coef[:, told]
+    noise = np.einsum("f,tfg,g->t", direction, model.cov[told], direction)
     precision = 1.0 / np.maximum(noise, 1e-300)
     typical = float(precision @ noise / precision.sum())
     ratio = float(precision @ gap**2 / precision.sum()) / typical
@@ -233,8 +247,10 @@ def _fit(
     n_tags, q = kept.size, 1 + values.shape[1]
     constant = _solve(normal, kept & (np.arange(q) == 0)[:, None])[0]
     full, inverse = _solve(normal, np.tile(kept, (q, 1)))
-    without = sum_residuals(log, design, outcomes, values, normal, constant, FOLDS)
-    grams = fold_grams(without, normal.d)
+    # Not kept by name: the sums by fold are the largest of all.
+    grams = fold_grams(
+        sum_residuals(log, design, outcomes, values, normal, constant, FOLDS), normal.d
+    )
     ranks = [choose_rank(grams, k, kept) for k in range(len(outcomes))]
     left = sum_residuals(log, design, outcomes, values, normal, full, 1)
     _, nested = cluster_axes(log, design)

@@ -7,10 +7,12 @@ each factor, the leave-one-out correction (Bell and McCaffrey 2002) where they b
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from tagcf.effects.heterogeneity.user_sums import Normal, Residuals
+from tagcf.effects.linear.cells import sum_matrix
 from tagcf.types import Codes, Floats
+
+CLUSTERS_AT_ONCE = 4_096
 
 
 def inflation_of(vv: Floats, d: Floats, inverse: Floats) -> Floats:
@@ -44,10 +46,7 @@ def covariance(
     Cameron, Gelbach and Miller (2011); what both count is taken row by row.
     """
     q, n_tags = inflation.shape[1], normal.d.shape[1]
-    parts = [
-        _of_scores(_nested_scores(left, k, normal, cluster, inflation), inverse, q)
-        for cluster in nested
-    ]
+    parts = [_over_clusters(left, k, normal, cluster, inflation, inverse) for cluster in nested]
     by_user = left.by_user[k]
     used = int((np.abs(by_user).sum(axis=1) > 0).sum())
     parts.append(_of_scores(by_user, inverse, q) * (used / max(used - 1, 1)))
@@ -62,18 +61,36 @@ def covariance(
     return _at_least(total, largest)
 
 
-def _nested_scores(
-    left: Residuals, k: int, normal: Normal, cluster: Codes, inflation: Floats
+def _over_clusters(
+    left: Residuals,
+    k: int,
+    normal: Normal,
+    cluster: Codes,
+    inflation: Floats,
+    inverse: Floats,
 ) -> Floats:
-    """(G, q·T) scores of items or authors; their groups' means drop out."""
-    codes, position = np.unique(cluster, return_inverse=True)
-    place = sparse.csr_array(
-        (np.ones(position.size), (position, np.arange(position.size))),
-        shape=(codes.size, position.size),
-    )
-    by_cell = left.by_cell[k] * inflation
-    scores = [place @ (normal.d * by_cell[:, [f]]) for f in range(by_cell.shape[1])]
-    return np.asarray(np.hstack(scores) - (place @ left.controls[k]) @ normal.projection)
+    """(T, q, q) squared moves of items or authors, some thousand of them in memory at a time."""
+    position = np.unique(cluster, return_inverse=True)[1]
+    order = np.argsort(position, kind="stable")
+    bounds = np.searchsorted(position[order], np.arange(0, len(order) + 1, CLUSTERS_AT_ONCE))
+    q, n_tags = inflation.shape[1], normal.d.shape[1]
+    total = np.zeros((n_tags, q, q))
+    for cells in np.split(order, bounds[1:]):
+        if cells.size:
+            scores = _nested_scores(left, k, normal, position, cells, inflation)
+            total += _of_scores(scores, inverse, q)
+    return total
+
+
+def _nested_scores(
+    left: Residuals, k: int, normal: Normal, position: Codes, cells: Codes, inflation: Floats
+) -> Floats:
+    """(g, q·T) scores of the items or authors of some cells; their groups' means drop out."""
+    own = position[cells] - position[cells].min()
+    place = sum_matrix(own, np.ones(cells.size), int(own.max()) + 1)
+    d, by_cell = normal.d[cells], left.by_cell[k][cells] * inflation[cells]
+    scores = [place @ (d * by_cell[:, [f]]) for f in range(by_cell.shape[1])]
+    return np.asarray(np.hstack(scores) - (place @ left.controls[k][cells]) @ normal.projection)
 
 
 def _of_scores(scores: Floats, inverse: Floats, q: int) -> Floats:

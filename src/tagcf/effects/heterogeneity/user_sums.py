@@ -31,6 +31,25 @@ class UserSums:
     my: Floats  # (M, K)
 
 
+def memory_needed(
+    n_cells: int,
+    n_tags: int,
+    n_factors: int,
+    n_controls: int,
+    n_outcomes: int,
+    n_users: int,
+    n_folds: int,
+) -> int:
+    """Bytes, about, that a fit holds at its peak."""
+    q = 1 + n_factors
+    columns, controls = q * n_tags, n_controls + n_factors
+    by_cell = 4 * n_tags + q * (q + controls) + n_folds * q * (q + n_outcomes)
+    by_cell += n_outcomes * (2 * q * q + controls + 3 * q)
+    by_user = n_outcomes * min(n_users, MOST_CLUSTERS) * columns
+    grams = (3 * n_folds + 8) * columns**2
+    return 8 * (n_cells * by_cell + 2 * by_user + grams)
+
+
 @dataclass(frozen=True, slots=True)
 class UserBlock:
     """Rows of one batch with the factors of their users."""

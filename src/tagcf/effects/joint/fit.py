@@ -112,12 +112,12 @@ def _shares(
     base: Fit | None,
 ) -> tuple[Floats, Floats | None]:
     """(C,) shares of the cells, and the coefficients (T, K) of the fit with all rows alike."""
+    if base is not None:
+        return base.share, base.by_rows
     if using.item_effects == "none":
         return np.ones(len(sums.weight)), None
     part = partial_out(sums, tags, design.cell_group, design.n_groups)
     first = solve(part, columns)
-    if base is not None:
-        return base.share, first.coef
     return item_shares(sums, part, first, design.cell_group), first.coef
 
 

@@ -36,6 +36,7 @@ from tagcf.effects.refusals import (
 from tagcf.types import Balance, EventLog, Floats, Mask, Reason, Tag
 
 LEAST_MATCHED = 0.5  # share of treated weight that must find a match
+GROUP_BINS = 3  # of a histogram within strata and authors: more would leave matches no company
 MOST_IMBALANCE = 0.25  # standardised difference left after matching (Rubin 2001)
 
 
@@ -181,7 +182,7 @@ def _pairing(at: int, fit: Fit, units: MatchUnits, using: Matching) -> Pairing:
         caliper = None  # a group has a handful of items: the nearest, corrected, is the best match
     if using.form is None:
         return pair(score, carries, units.pool, units.weight, caliper, using.neighbours)
-    bins = 1 if units.grouped else using.form.bins
+    bins = min(using.form.bins, GROUP_BINS) if units.grouped else using.form.bins
     return pair_in_bins(score, carries, units.pool, units.weight, caliper, bins)
 
 
