@@ -37,7 +37,7 @@ format: .venv/stamp-groups  ## put the source in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-truth: .venv/stamp-groups  ## long coverage studies over simulated worlds
+truth: .venv/stamp-groups .venv/stamp-spark  ## long coverage studies over simulated worlds
 	$(BIN)/pytest -n $(WORKERS) -m truth
 
 bench: .venv/stamp-groups peers  ## measure again; writes benchmarks/results/
@@ -84,6 +84,11 @@ text:
 .venv/stamp-groups: pyproject.toml $(TESTED) .venv/stamp-package
 	@echo 'Installing the test and lint tools into .venv …'
 	@$(PIP) install -c $(TESTED) --group test --group lint
+	@touch $@
+
+# Spark itself needs Java 17 or newer (on Debian: apt-get install openjdk-17-jre-headless).
+.venv/stamp-spark: pyproject.toml $(TESTED) .venv/stamp-groups
+	@$(PIP) install -c $(TESTED) --editable '.[spark]'
 	@touch $@
 
 # Peers hold back what we need newer, so that they live apart.

@@ -18,7 +18,7 @@ import polars as pl
 
 from benchmarks.record import write_result
 from benchmarks.worlds import METHODS, answers, judged, segment_answers
-from tagcf.effects.methods import Joint, Matching, Using
+from tagcf.effects.methods import Joint, Matching, Robust, Using
 
 KINDS: dict[str, dict[str, object]] = {
     "plain": {},
@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, object]] = {
 STUDIED: dict[str, Using] = {
     **METHODS,
     "joint, random rows only": Joint(rows="random"),
+    "robust": Robust(),
     "matching": Matching(exact=("duration_s",)),
 }
 

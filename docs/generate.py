@@ -88,7 +88,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():
         page = put(path.read_text("utf-8"), "upworthy", upworthy_table(language))
-        yield path, put(page, "coverage", coverage_table(language))
+        page = put(page, "coverage", coverage_table(language))
+        yield path, put(page, "peers", peers_table(language))
 
 
 def put(page: str, name: str, part: str) -> str:
@@ -203,6 +204,7 @@ def _per_thousand(cell: dict[str, Any]) -> str:
 
 METHODS: dict[str, dict[Language, str]] = {
     "joint": {"en": "**TagCF, joint**", "zh": "**TagCF 联合估计**"},
+    "robust": {"en": "TagCF, doubly robust", "zh": "TagCF 双重稳健"},
     "matching": {"en": "TagCF, matching", "zh": "TagCF 匹配"},
     "yardstick": {
         "en": "least squares, two-way clustered sandwich",
@@ -229,6 +231,41 @@ def coverage_table(language: Language) -> str:
         false = max(row["false_claims"] for row in own)
         lines.append(f"| {names[language]} | {plain:.1%} | {worst:.1%} | {false:.1%} |")
     return "\n".join(lines)
+
+
+PEERS: dict[str, dict[Language, str]] = {
+    "pyfixest / joint, plain, 1 outcome each": {
+        "en": "pyfixest, all tags jointly",
+        "zh": "pyfixest，所有标签一起",
+    },
+    "econml, 300 tags (extrapolated) / joint, plain, 1 outcome each": {
+        "en": "econml LinearDML, tag by tag*",
+        "zh": "econml LinearDML，逐个标签*",
+    },
+    "doubleml, 300 tags (extrapolated) / joint, plain, 1 outcome each": {
+        "en": "DoubleML PLR, tag by tag*",
+        "zh": "DoubleML PLR，逐个标签*",
+    },
+    "dowhy / matching, per tag and outcome": {
+        "en": "dowhy propensity matching, per tag and outcome",
+        "zh": "dowhy 倾向得分匹配，每个标签与结果",
+    },
+    "linearmodels / two-stage, the same answers": {
+        "en": "linearmodels, two-stage with 10 tags",
+        "zh": "linearmodels，10 个标签的两阶段最小二乘",
+    },
+}
+PEERS_HEADS: dict[Language, str] = {
+    "en": "| the same answers from | CPU time, times ours |",
+    "zh": "| 同样的答案，换用 | CPU 时间是我们的几倍 |",
+}
+
+
+def peers_table(language: Language) -> str:
+    """How many times our CPU time others take."""
+    ratios = json.loads((RESULTS / "peers.json").read_text("utf-8"))["ratios"]
+    rows = [f"| {names[language]} | {ratios[key]:,.0f} |" for key, names in PEERS.items()]
+    return "\n".join([PEERS_HEADS[language], "|---|---|", *rows])
 
 
 # ── what has to be run ──────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ NAMES = [
     "Naive",
     "Platform",
     "Question",
+    "Robust",
     "TagCFError",
     "TwoStage",
     "encode_tags",

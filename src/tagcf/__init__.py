@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tagcf.effects.methods import Joint as Joint
     from tagcf.effects.methods import Matching as Matching
     from tagcf.effects.methods import Naive as Naive
+    from tagcf.effects.methods import Robust as Robust
     from tagcf.effects.methods import TwoStage as TwoStage
     from tagcf.effects.task import Question as Question
     from tagcf.errors import TagCFError as TagCFError
@@ -46,6 +47,7 @@ _HOME = {
     "Question": "tagcf.effects.task",
     "Joint": "tagcf.effects.methods",
     "Matching": "tagcf.effects.methods",
+    "Robust": "tagcf.effects.methods",
     "TwoStage": "tagcf.effects.methods",
     "Naive": "tagcf.effects.methods",
     "fit_response": "tagcf.counterfactual.model",

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from benchmarks.small_worlds import small_world
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.heterogeneity.activity import with_activity
-from tagcf.effects.heterogeneity.features import user_factors
+from tagcf.effects.heterogeneity.features import UserFactors, user_factors
 from tagcf.effects.heterogeneity.field import _covariance, _when_hidden, learn, predict
 from tagcf.effects.heterogeneity.ground import stand
 from tagcf.effects.heterogeneity.hiding import hide_in_turn
 from tagcf.effects.heterogeneity.likeness import likeness
 from tagcf.effects.heterogeneity.mediation import mediation
-from tagcf.effects.heterogeneity.pairs import Pairs, _verdict, pair_effects
+from tagcf.effects.heterogeneity.pairs import Pairs, pair_effects
+from tagcf.effects.heterogeneity.rank import Rank
 from tagcf.effects.heterogeneity.siblings import fieller, sibling_comparisons
-from tagcf.effects.heterogeneity.user_effects import effects_for_user, user_effects
-from tagcf.effects.heterogeneity.user_sums import normal_equations, sum_users
+from tagcf.effects.heterogeneity.user_effects import UserEffects, effects_for_user, user_effects
+from tagcf.effects.heterogeneity.user_sums import memory_needed, normal_equations, sum_users
 from tagcf.effects.linear.design import Rows
 from tagcf.effects.methods import Joint
 from tagcf.effects.task import Question
 from tagcf.errors import EstimationError, QuestionError, UnknownNameError
-from tagcf.types import JointFit, Tag
+from tagcf.types import IdMap, JointFit, Tag
 
 PLAIN = Joint(knots=0, item_effects="none")
 
@@ -98,11 +101,20 @@ def test_a_true_pair_in_another_block_is_not_ascribed_to_its_neighbours() -> Non
 
 
 def test_a_claimed_pair_has_an_interval_without_zero() -> None:
-    """With few degrees of freedom the two may disagree: q counts tests, the interval does not."""
-    assert _verdict(None, 0.09, -0.01, 0.5) == "no clear effect"
-    assert _verdict(None, 0.09, 0.01, 0.5) == "raises"
-    assert _verdict(None, 0.09, -0.5, -0.01) == "lowers"
-    assert _verdict(None, 0.11, 0.01, 0.5) == "no clear effect"
+    """The q of one named pair is its p: between .05 and .10 its interval holds 0."""
+    between = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        carried = (rng.random((120, 2)) < 0.5).astype(float)
+        item = rng.integers(0, 120, 600)
+        log = log_from_arrays(item=item, outcomes={"y": rng.normal(size=item.size)})
+        order = [int(one) for one in log.items.ids.to_pylist()]
+        ground = stand(log, tags_from_arrays(log.items, carried[order], ["a", "b"]), using=PLAIN)
+        (found,) = pair_effects(ground, Pairs(min_items=10), [("a", "b")])
+        assert found.q is not None
+        assert (found.verdict in {"raises", "lowers"}) == (found.q <= 0.05), seed
+        between += 0.05 < found.q <= 0.10
+    assert between >= 1
 
 
 # ── users ───────────────────────────────────────────────────────────────────
@@ -156,6 +168,69 @@ def test_an_unknown_user_and_no_features() -> None:
     assert "no features" in str(answer.reason)
     with pytest.raises(UnknownNameError, match="u99999"):
         effects_for_user(model, "u99999")
+
+
+def test_a_direction_that_was_missed_is_in_the_interval() -> None:
+    """Effects differ along two of six factors, and one was found."""
+    covered, covered_along = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        true = np.zeros((6, 20))
+        true[:2] = np.array([[0.5], [0.3]]) * rng.normal(size=(2, 20))
+        theta = rng.normal(size=20)
+        model = UserEffects(
+            outcome="y",
+            tags=tuple(f"t{k}" for k in range(20)),
+            users=IdMap(pa.array(["along", "across"])),
+            factors=UserFactors(
+                np.array([[1.0, 0, 0, 0, 0, 0], [1.0, 1.5, 0, 0, 0, 0]]),
+                ("x",),
+                np.ones(2, dtype=bool),
+            ),
+            average=theta + 0.05 * rng.normal(size=20),
+            average_se=np.full(20, 0.05),
+            told=np.ones(20, dtype=bool),
+            coef=true + 0.05 * rng.normal(size=true.shape),
+            cov=np.tile(0.05**2 * np.eye(6), (20, 1, 1)),
+            df=np.full(20, 200.0),
+            rank=Rank(np.eye(6)[:, :1], 1.0, 0.1),
+        )
+        for user, found in (("along", covered_along), ("across", covered)):
+            answers = effects_for_user(model, user)
+            of_user = theta + model.factors.values[int(user == "across")] @ true
+            found += [a.ci_low <= t <= a.ci_high for a, t in zip(answers, of_user, strict=True)]
+    assert np.mean(covered) >= 0.93
+    assert np.mean(covered_along) >= 0.93
+
+
+def test_memory_for_users_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small_world(6, differ=0.1, rows=6_000)
+
+    def batches():
+        for batch in world.log.batches():
+            both = np.hstack([batch.outcomes, batch.outcomes**2])
+            yield replace(batch, outcomes=both, weights=np.hstack([batch.weights] * 2))
+
+    other = replace(world.log.outcomes[0], name="other")
+    log = replace(world.log, outcomes=(*world.log.outcomes, other), batches=batches)
+    joint = estimate_effects(log, world.tags).joint
+    ground = stand(log, world.tags)
+    tracemalloc.start()
+    whole = user_effects(ground, joint)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    shape = (len(ground.design.cell_keys), 12, 4, len(ground.design.basis.names))
+    need = [memory_needed(*shape, count, len(log.users), 10) for count in (1, 2)]
+    assert 0.5 * peak < need[1] < 2 * peak
+    monkeypatch.setattr("tagcf.effects.heterogeneity.user_effects.MOST_MEMORY", sum(need) // 2)
+    monkeypatch.setattr("tagcf.effects.heterogeneity.user_errors.CLUSTERS_AT_ONCE", 64)
+    for one, alone in zip(whole, user_effects(ground, joint), strict=True):
+        assert one.outcome == alone.outcome
+        np.testing.assert_allclose(one.coef, alone.coef)
+        np.testing.assert_allclose(one.cov, alone.cov, rtol=1e-6, atol=1e-12)
+    monkeypatch.setattr("tagcf.effects.heterogeneity.user_effects.MOST_MEMORY", need[0] - 1)
+    with pytest.raises(EstimationError, match="GB of memory"):
+        user_effects(ground, joint)
 
 
 # ── activity ────────────────────────────────────────────────────────────────

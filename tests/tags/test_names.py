@@ -138,7 +138,11 @@ def test_a_tag_of_the_vocabulary_may_be_called_otherwise_and_keeps_its_names(tmp
         (
             "item_id,tag\na,x\n",
             "parents: {a: b}\n",
-            ["tag_graph.yaml has parents", "Did you mean: parent", "parent, causes, near_duplicates, tags"],
+            [
+                "tag_graph.yaml has parents",
+                "Did you mean: parent",
+                "parent, causes, near_duplicates, tags",
+            ],
             ["parents 不认识", "parent, causes, near_duplicates, tags"],
         ),
         (

@@ -18,7 +18,7 @@ from tagcf.effects.heterogeneity.borrow import borrowed_effects, hidden_answers
 from tagcf.effects.heterogeneity.ground import stand
 from tagcf.effects.heterogeneity.kin import toward_parents
 from tagcf.effects.heterogeneity.mediation import mediation
-from tagcf.effects.heterogeneity.pairs import pair_effects
+from tagcf.effects.heterogeneity.pairs import Pairs, pair_effects
 from tagcf.effects.heterogeneity.siblings import fieller
 from tagcf.effects.heterogeneity.user_effects import effects_for_user, rank_of, user_effects
 from tagcf.effects.methods import Joint
@@ -66,6 +66,42 @@ def test_pairs_cover_and_false_claims_are_rare() -> None:
     assert np.mean(found) >= 0.7  # refusing all would pass the rest
 
 
+@pytest.mark.parametrize("block", [30, 500])
+def test_pairs_are_not_ascribed_to_others_that_go_with_them(block: int) -> None:
+    """Tags come in families, so that the products of two families are much alike."""
+    covered: list[bool] = []
+    false, found = [], []
+    for seed in range(100, 125):
+        rng = np.random.default_rng(seed)
+        family = np.repeat(rng.normal(size=(600, 6)), 2, axis=1)
+        carried = (rng.random((600, 12)) < 1 / (1 + np.exp(0.2 - 2.5 * family))).astype(float)
+        pairs = [(a, b) for a in range(12) for b in range(a + 1, 12) if a // 2 != b // 2]
+        chosen = {pairs[at] for at in rng.choice(len(pairs), 6, replace=False)}
+        item = rng.integers(0, 600, 15_000)
+        centred = carried - carried.mean(axis=0)
+        surplus = sum(0.8 * centred[:, a] * centred[:, b] for a, b in chosen)
+        surplus = surplus + 0.1 * rng.normal(size=600)
+        log = log_from_arrays(item=item, outcomes={"y": surplus[item] + rng.normal(size=item.size)})
+        order = [int(one) for one in log.items.ids.to_pylist()]
+        names = [f"t{k:02d}" for k in range(12)]
+        ground = stand(log, tags_from_arrays(log.items, carried[order], names))
+        told = [
+            one
+            for one in pair_effects(ground, Pairs(min_items=20, block=block))
+            if one.verdict != "cannot tell"
+        ]
+        real = np.array([(int(one.first[1:]), int(one.second[1:])) in chosen for one in told])
+        claimed = np.array([one.verdict in CLAIMS for one in told])
+        covered += [
+            one.ci_low <= 0.8 * true <= one.ci_high for one, true in zip(told, real, strict=True)
+        ]
+        false.append((claimed & ~real).sum() / max(claimed.sum(), 1))
+        found.append(claimed[real].mean())
+    assert np.mean(covered) >= 0.93
+    assert np.mean(false) <= 0.12
+    assert np.mean(found) >= 0.9
+
+
 def test_users_that_differ_are_told_apart() -> None:
     covered: list[bool] = []
     average, own = [], []
@@ -101,7 +137,7 @@ def test_users_that_do_not_differ_get_the_average() -> None:
 
 
 def test_user_effects_beat_the_constant_effect_on_a_platform() -> None:
-    average, own = defaultdict(list), defaultdict(list)
+    average, own, covered = defaultdict(list), defaultdict(list), []
     for seed in range(2):
         world = simulate(Platform(seed=seed, users=2_000, items=1_500, impressions_per_user_day=8))
         question = Question(estimand="direct", outcomes=("click", "watch_time"))
@@ -115,6 +151,9 @@ def test_user_effects_beat_the_constant_effect_on_a_platform() -> None:
                     true = of_tier[one.tag, one.outcome, tier]
                     average[one.outcome].append((one.average - true) ** 2)
                     own[one.outcome].append((one.estimate - true) ** 2)
+                    covered.append(one.ci_low <= true <= one.ci_high)
+    assert len(covered) >= 1_000
+    assert np.mean(covered) >= 0.93
     for outcome, errors in own.items():
         assert np.mean(errors) < 0.95 * np.mean(average[outcome])
 

@@ -7,12 +7,15 @@ each factor, the leave-one-out correction (Bell and McCaffrey 2002) where they b
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagcf.effects.heterogeneity.user_sums import Normal, Residuals
 from tagcf.effects.linear.cells import sum_matrix
 from tagcf.types import Codes, Floats
 
 CLUSTERS_AT_ONCE = 4_096
+
+Positions = NDArray[np.integer]
 
 
 def inflation_of(vv: Floats, d: Floats, inverse: Floats) -> Floats:
@@ -83,7 +86,12 @@ def _over_clusters(
 
 
 def _nested_scores(
-    left: Residuals, k: int, normal: Normal, position: Codes, cells: Codes, inflation: Floats
+    left: Residuals,
+    k: int,
+    normal: Normal,
+    position: Positions,
+    cells: Positions,
+    inflation: Floats,
 ) -> Floats:
     """(g, q·T) scores of the items or authors of some cells; their groups' means drop out."""
     own = position[cells] - position[cells].min()

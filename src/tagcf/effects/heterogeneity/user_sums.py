@@ -43,7 +43,7 @@ def memory_needed(
     """Bytes, about, that a fit holds at its peak."""
     q = 1 + n_factors
     columns, controls = q * n_tags, n_controls + n_factors
-    by_cell = 4 * n_tags + q * (q + controls) + n_folds * q * (q + n_outcomes)
+    by_cell = 4 * n_tags + q * (4 * q + controls) + n_folds * q * (q + n_outcomes)
     by_cell += n_outcomes * (2 * q * q + controls + 3 * q)
     by_user = n_outcomes * min(n_users, MOST_CLUSTERS) * columns
     grams = (3 * n_folds + 8) * columns**2

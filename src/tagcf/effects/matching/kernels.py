@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def pair_sorted(order, score, carries, pool, weight, caliper, neighbours):
+def pair_sorted(order, score, carries, pool, weight, caliper, company, neighbours):
     """Pair along `order` (units sorted by pool, then score) in two sweeps.
 
     Returns (n,) weight of each treated unit's match, and (n,) weight that each control received.
@@ -46,7 +46,8 @@ def pair_sorted(order, score, carries, pool, weight, caliper, neighbours):
                 left = score[i] - run_score[first - 1]
             if after <= last and run_pool[after] == pool[i]:
                 right = run_score[after] - score[i]
-            if min(left, right) > caliper or min(left, right) == np.inf:
+            nearest = min(left, right)
+            if nearest == np.inf or nearest > (caliper if found == 0 else company):
                 break
             if left <= right:
                 first -= 1

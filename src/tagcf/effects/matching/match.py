@@ -176,12 +176,18 @@ def _match_several(
 
 
 def _pairing(at: int, fit: Fit, units: MatchUnits, using: Matching) -> Pairing:
+    """Match one tag.
+
+    A group has a handful of items: there the nearest, corrected, is the best match however far,
+    and the caliper is for the ones after it.
+    """
     score, carries = score_of(at, fit, units), units.carried[:, at]
-    caliper = None if using.caliper is None else using.caliper * float(score.std())
-    if units.grouped:
-        caliper = None  # a group has a handful of items: the nearest, corrected, is the best match
+    width = np.inf if using.caliper is None else using.caliper * float(score.std())
+    caliper = None if units.grouped else width
     if using.form is None:
-        return pair(score, carries, units.pool, units.weight, caliper, using.neighbours)
+        return pair(
+            score, carries, units.pool, units.weight, caliper, using.neighbours, company=width
+        )
     bins = min(using.form.bins, GROUP_BINS) if units.grouped else using.form.bins
     return pair_in_bins(score, carries, units.pool, units.weight, caliper, bins)
 

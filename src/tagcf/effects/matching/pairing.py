@@ -26,6 +26,7 @@ def pair(
     weight: Floats,
     caliper: float | None,
     neighbours: int = 1,
+    company: float = np.inf,
 ) -> Pairing:
     """Match each treated unit to the nearest controls of its pool, with replacement.
 
@@ -47,11 +48,14 @@ def pair(
     caliper
         Largest distance; ``None``: no limit.
     neighbours
-        Controls of each match, at most; ties beyond count as one.
+        Controls of each match, at most; of those tied with the last, all.
+    company
+        Largest distance of the controls after the first.
     """
     if not carries.any() or carries.all():
         return Pairing(np.zeros(len(score)), np.zeros(len(score)))
     several = bool((pool != pool[0]).any())
     order = np.lexsort((score, pool)) if several else np.argsort(score)
     limit = np.inf if caliper is None else float(caliper)
-    return Pairing(*pair_sorted(order, score, carries, pool, weight, limit, neighbours))
+    further = min(float(company), limit)
+    return Pairing(*pair_sorted(order, score, carries, pool, weight, limit, further, neighbours))
