@@ -71,3 +71,24 @@ def small_world(
     pairs = {(names[a], names[b]): float(one) for (a, b), one in zip(every, surplus, strict=True)}
     matrix = tags_from_arrays(log.items, carried[shown], named)
     return SmallWorld(log, matrix, theta, pairs, of_user[seen])
+
+
+def feedback_world(
+    seed: int, *, rows: int = 12_000, items: int = 300, users: int = 600, tags: int = 8
+) -> SmallWorld:
+    """No tag does anything; items of better unseen quality are shown more often, in proportion."""
+    rng = np.random.default_rng(seed)
+    log_odds = -0.85 + rng.normal(size=(items, 2)) @ (0.8 * rng.normal(size=(2, tags)))
+    carried = (rng.random((items, tags)) < 1 / (1 + np.exp(-log_odds))).astype(float)
+    quality = rng.normal(size=items)
+    popularity = np.exp(quality)
+    item = rng.choice(items, rows, p=popularity / popularity.sum())
+    log = log_from_arrays(
+        item=[f"i{k:05d}" for k in item],
+        user=[f"u{k:05d}" for k in rng.integers(0, users, rows)],
+        outcomes={"y": 0.3 * quality[item] + rng.normal(size=rows)},
+    )
+    shown = np.array([int(str(one)[1:]) for one in log.items.ids.to_pylist()])
+    named = [Tag(f"t{k:02d}", f"t{k:02d}", f"t{k:02d}", "topic", None) for k in range(tags)]
+    matrix = tags_from_arrays(log.items, carried[shown], named)
+    return SmallWorld(log, matrix, np.zeros(tags), {}, np.zeros((len(log.users), tags)))

@@ -266,6 +266,9 @@ class Effect:
     diagnostics: dict[str, float | int | str | None] = field(default_factory=dict)
 
 
+POPULARITY = "log(rows)"  # name of the control that is the log of an item's rows
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """Standardised mean differences of one control between carriers of a tag and the rest."""

@@ -1,6 +1,4 @@
-"""Matching in bins of the score against pairing, and its sums against themselves."""
-
-from dataclasses import replace
+"""Matching in bins of the score against pairing."""
 
 import numpy as np
 import polars as pl
@@ -9,55 +7,7 @@ from benchmarks.worlds import with_truth
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.data.simulate import Platform, simulate
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.joint.fit import fit_joint
-from tagcf.effects.linear.design import make_design, survey
-from tagcf.effects.matching.bins import BinSums, add_block, cut_bins, empty_bins
-from tagcf.effects.matching.rows import match_blocks
-from tagcf.effects.methods import Histogram, Joint, Matching
-
-FIELDS = ("rows", "weight", "total", "squares", "x", "x_squares", "all_x")
-
-
-def test_parts_add_up_and_subtract() -> None:
-    world = simulate(Platform(users=150, items=200, tags=8, seed=3))
-    log, carried = world.log, world.tags.carried().toarray().astype(float)
-    design = make_design(log, survey(log, None), absorbs=None, knots=5, exposure="any")
-    columns = np.ones(carried.shape[1], dtype=bool)
-    fit = fit_joint(log, carried, design, (0, 1), Joint(), columns)
-    small = replace(log, batches=lambda: iter(halves))
-    batch = next(iter(log.batches()))
-    middle = batch.n_rows // 2
-
-    def part(some: slice):
-        taken = {
-            name: getattr(batch, name)[some]
-            for name in batch.__dataclass_fields__
-            if getattr(batch, name) is not None
-        }
-        return replace(batch, **taken)
-
-    halves = [part(slice(None, middle)), part(slice(middle, None))]
-    using = Matching(exact=("duration_s",) if "duration_s" in _names(log) else ())
-    bins = cut_bins([0, 1, 2], log, design, (0, 1), fit, using, Histogram(20))
-    each: list[BinSums] = []
-    for block in match_blocks(small, design, (0, 1), fit, using):
-        each.append(empty_bins(bins, fit))
-        add_block(each[-1], bins, block)
-    whole = empty_bins(bins, fit)
-    for block in match_blocks(
-        replace(log, batches=lambda: iter([batch])), design, (0, 1), fit, using
-    ):
-        add_block(whole, bins, block)
-    for name in FIELDS:
-        expected = getattr(whole, name)
-        np.testing.assert_allclose(getattr(each[0] + each[1], name), expected, rtol=1e-4, atol=1e-2)
-        rest = getattr(whole - each[1], name)
-        np.testing.assert_allclose(rest, getattr(each[0], name), rtol=1e-3, atol=0.1)
-    assert whole.rows.sum() > 0
-
-
-def _names(log) -> list[str]:
-    return [one.name for one in log.covariates]
+from tagcf.effects.methods import Histogram, Matching
 
 
 def test_says_what_pairing_says() -> None:
@@ -105,4 +55,3 @@ def test_answers_for_the_treated() -> None:
     assert found.ci_low < treated < found.ci_high
     assert abs(found.estimate - treated) < 0.1
     assert treated - effect.mean() > 0.25  # the average over everybody is another
-    assert found.diagnostics["thinned"] == 1

@@ -47,9 +47,9 @@ class Joint:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Matching in bins of the score: sums that add up over parts of a log of any length.
+    """Matching in bins of the score: subclassification (Rosenbaum and Rubin 1984).
 
-    Subclassification (Rosenbaum and Rubin 1984), bins by quantiles of the treated.
+    All controls of a bin serve all its treated; bins are cut at quantiles of the treated.
 
     Parameters
     ----------
@@ -62,22 +62,29 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Propensity score matching per tag, with replacement, bias-corrected.
+    """Propensity score matching of items per tag, with replacement, bias-corrected.
 
     Rosenbaum and Rubin (1983); Abadie and Imbens (2006, 2011). The score is logistic on the
-    covariates *and* the other tags; where units were randomised in strata, treated units are
-    matched within their stratum.
+    covariates *and* the other tags; within authors, and within strata that units were randomised
+    in, items are matched with items of the same author or stratum.
+
+    The estimand is the effect on the treated, over *items*: each item that carries the tag and
+    finds a match counts for what its rows tell in the joint fit (its share, `item_effects`), about
+    alike where items differ in unseen quality, and not for its impressions.
 
     Parameters
     ----------
     caliper
         Largest distance of a match, in standard deviations of the logit; ``None``: no limit.
+        Within authors and strata the nearest is taken however far.
     exact, bins
-        Covariates matched exactly; numbers in so many quantile bins.
+        Covariates matched exactly; numbers in so many quantile bins. Where one varies within
+        items, parts of items are matched.
     knots, author_effects, rows
         As in `Joint`, for the outcome regression of the bias correction.
     neighbours
-        Controls of each match, where so many are within the caliper.
+        Controls of each match, where so many are within the caliper (Abadie and Imbens 2011 take
+        four).
     form
         ``None``: each treated item to its nearest; `Histogram()`: in bins of the score.
     """
@@ -88,7 +95,7 @@ class Matching:
     knots: int = 5
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
-    neighbours: int = 2
+    neighbours: int = 4
     form: Histogram | None = None
 
     name: ClassVar[Method] = "matching"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
@@ -34,6 +36,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     **dict.fromkeys(("rung", "verdict", "reason", "diagnostics"), _TEXT),
 }
 _SCHEMA = pa.schema(_COLUMNS)
+_COUNTED = ("n_rows", "n_items", "n_users", "simulated")
 
 
 def effects_path(workspace: Workspace) -> Path:
@@ -77,7 +80,7 @@ def read_effects(workspace: Workspace) -> TagEffects:
     Raises
     ------
     OutputError
-        Nothing has been written yet, or it cannot be read.
+        Nothing has been written yet, it cannot be read, or another version or program wrote it.
     """
     path = effects_path(workspace)
     command = f"tagcf effects {workspace.root}"
@@ -90,7 +93,10 @@ def read_effects(workspace: Workspace) -> TagEffects:
             joint, balance = _fits(arrays), _balance(arrays)
         effects = tuple(_effect(row) for row in table.to_pylist())
         doubts = read_doubts(workspace.out / "model", facts["run"])
-    except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as broken:
+        counts = {name: facts[name] for name in _COUNTED}
+    except (KeyError, TypeError) as foreign:  # read well, but other columns or facts are in it
+        raise OutputError("error.foreign_output", path=path, command=command) from foreign
+    except (OSError, ValueError, BadZipFile, pa.ArrowException) as broken:
         raise OutputError(
             "error.broken_output", path=path, detail=broken, command=command
         ) from broken
@@ -99,10 +105,7 @@ def read_effects(workspace: Workspace) -> TagEffects:
         joint=joint,
         balance=balance,
         doubts=doubts,
-        n_rows=facts["n_rows"],
-        n_items=facts["n_items"],
-        n_users=facts["n_users"],
-        simulated=facts["simulated"],
+        **counts,
     )
 
 
@@ -113,6 +116,33 @@ def run_id(workspace: Workspace) -> str | None:
         return None
     metadata = pq.read_schema(path).metadata or {}
     return str(json.loads(metadata[b"tagcf"])["run"]) if b"tagcf" in metadata else None
+
+
+def as_doubted(stored: TagEffects, found: TagEffects) -> TagEffects | None:
+    """Put the verdicts that the stored doubts left in the place of those just found.
+
+    None where the stored effects are not the same estimates: their doubts don't speak of these.
+    """
+    kept = {_place(effect): effect for effect in stored.effects}
+    for effect in found.effects:
+        old = kept.get(_place(effect))
+        if effect.segment is None and (old is None or _numbers(old) != _numbers(effect)):
+            return None
+    return replace(
+        found,
+        effects=tuple(
+            kept[_place(effect)] if effect.segment is None else effect for effect in found.effects
+        ),
+        doubts=stored.doubts,
+    )
+
+
+def _place(effect: Effect) -> tuple[str | None, ...]:
+    return effect.tag, effect.outcome, effect.segment, effect.method, effect.estimand
+
+
+def _numbers(effect: Effect) -> tuple[float | None, ...]:
+    return effect.estimate, effect.se, effect.ci_low, effect.ci_high, effect.n_rows
 
 
 def merge(old: TagEffects, new: TagEffects) -> TagEffects:

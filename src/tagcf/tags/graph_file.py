@@ -23,11 +23,18 @@ from typing import Any
 import yaml
 
 from tagcf.data.workspace import Workspace
-from tagcf.errors import DataError
-from tagcf.text import did_you_mean
+from tagcf.errors import DataError, UnknownNameError
+from tagcf.text import did_you_mean, say
 
 PARTS = ("parent", "causes", "near_duplicates", "tags")
 FIELDS = ("zh", "en", "facet", "parent")
+MERGE = "tag:yaml.org,2002:merge"  # "<<", which may stand more than once
+
+
+class UnknownInGraph(UnknownNameError):
+    """A file names a tag that does not exist: a mistake in data, not in what was asked."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,13 @@ def read_graph_file(path: Path) -> GraphFile:
     Raises
     ------
     DataError
-        It is missing, no YAML, of another form, or has a part or field that does not exist.
+        It is missing, not UTF-8, no YAML, of another form, says something twice, or has a part
+        or field that does not exist.
     """
+    text = _read(path)
     try:
-        content = yaml.safe_load(path.read_text("utf-8-sig")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as broken:
+        content = yaml.load(text, _OnceEach) or {}  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as broken:
         raise DataError("tags.bad_graph", path=path, detail=_in_one_line(broken)) from broken
     parts = _table(content, "", path)
     _known_keys(parts, PARTS, "", path)
@@ -82,6 +91,39 @@ def read_graph_file(path: Path) -> GraphFile:
         for tag, fields in _table(parts.get("tags", {}), "tags", path).items()
     )
     return GraphFile(path, tuple(edges), namings, _groups(parts.get("near_duplicates"), path))
+
+
+def _read(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError("tags.graph_missing", path=path) from None
+    except OSError as refused:
+        detail = refused.strerror or type(refused).__name__
+        raise DataError("tags.graph_refused", path=path, detail=detail) from refused
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        line = content.count(b"\n", 0, broken.start) + 1
+        raise DataError("tags.graph_encoding", path=path, line=line) from broken
+
+
+class _OnceEach(yaml.SafeLoader):
+    """YAML of which every table has every key once; the standard one keeps the last, silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+                continue
+            name, line = key.value.strip(), key.start_mark.line + 1
+            if name in lines:
+                raise yaml.constructor.ConstructorError(
+                    problem=say("tags.graph_key_twice", name=name, first=lines[name]),
+                    problem_mark=key.start_mark,
+                )
+            lines[name] = line
+        return super().construct_mapping(node, deep)
 
 
 def _groups(value: Any, path: Path) -> tuple[tuple[str, ...], ...]:

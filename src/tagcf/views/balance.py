@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tagcf.text import say
-from tagcf.types import Balance
+from tagcf.types import POPULARITY, Balance
 from tagcf.views.labels import TagName, tag_name
 from tagcf.views.numbers import Scale, count, plain
 from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table
@@ -88,6 +88,8 @@ def _name(tag: str, names: Mapping[str, tuple[str, str]]) -> TagName:
 
 def control_label(control: str, names: Mapping[str, tuple[str, str]]) -> str:
     """Name a control: tags by their own name, columns as configured."""
+    if control == POPULARITY:
+        return say("report.control_popularity")
     slug = control.removeprefix("tag:")
     return _name(slug, names).name if slug in names else control
 

@@ -38,16 +38,13 @@ def learn(estimate: Floats, noise: Floats, kernels: Sequence[Floats]) -> Field:
     """
     scale = float(np.median(noise)) + float(np.var(estimate))
 
-    def minus_log_likelihood(logs: Floats) -> float:
-        cov = _covariance(np.exp(logs) * scale, kernels, noise)
-        factor = linalg.cholesky(cov, lower=True)
-        _, residual = _mean(factor, estimate)
-        return float(np.log(np.diag(factor)).sum() + 0.5 * residual @ residual)
+    def minus_log_likelihood(logs: Floats) -> tuple[float, Floats]:
+        return _minus_log_likelihood(np.exp(logs) * scale, estimate, noise, kernels)
 
     starts = [np.array([-2.0, -2.0, -2.0, -1.0]), np.array([-6.0, -6.0, -6.0, -1.0])]
     bounds = [(-12.0, 4.0)] * 4
     best = min(
-        (optimize.minimize(minus_log_likelihood, x, bounds=bounds) for x in starts),
+        (optimize.minimize(minus_log_likelihood, x, jac=True, bounds=bounds) for x in starts),
         key=lambda one: float(one.fun),
     )
     variance = np.exp(best.x) * scale
@@ -58,6 +55,20 @@ def learn(estimate: Floats, noise: Floats, kernels: Sequence[Floats]) -> Field:
     mean, _ = _mean(linalg.cholesky(cov, lower=True), estimate)
     hidden = _when_hidden(cov, estimate)
     return Field(mean, variance[:3], float(variance[3]), _stretch(hidden))
+
+
+def _minus_log_likelihood(
+    variance: Floats, estimate: Floats, noise: Floats, kernels: Sequence[Floats]
+) -> tuple[float, Floats]:
+    """Value at the best mean, and the gradient (4,) by the logarithms of the variances."""
+    factor = linalg.cholesky(_covariance(variance, kernels, noise), lower=True)
+    _, residual = _mean(factor, estimate)
+    half = linalg.solve_triangular(factor, np.eye(estimate.size), lower=True)
+    inverse, weighted = half.T @ half, half.T @ residual
+    gap = inverse - np.outer(weighted, weighted)
+    slope = np.array([*(float((gap * kernel).sum()) for kernel in kernels), float(np.trace(gap))])
+    value = float(np.log(np.diag(factor)).sum() + 0.5 * residual @ residual)
+    return value, np.asarray(0.5 * variance * slope)
 
 
 def _covariance(variance: Floats, kernels: Sequence[Floats], noise: Floats) -> Floats:

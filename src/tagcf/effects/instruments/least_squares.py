@@ -140,6 +140,8 @@ def _scores(
 ) -> Iterator[tuple[Codes, Floats]]:
     """Clusters and (n, K · E) scores of each block."""
     for block in blocks:
+        if not len(block.w):
+            continue
         mixed = moments.mixed(block, mix).reshape(len(block.w), -1, n_d + 1)
         scores = mixed[:, :, :n_d] * (mixed[:, :, n_d] * block.w[:, None])[:, :, None]
         yield block.clusters, scores.reshape(len(block.w), -1)

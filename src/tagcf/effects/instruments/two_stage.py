@@ -70,6 +70,12 @@ def two_stage_effects(
             continue
         shown = _shown(log, design, wanted_here[0])
         items = carried[shown].sum(axis=0)
+        if not shown.any():
+            nowhere = Reason("reason.no_outcome_values")
+            for outcome in wanted_here:
+                name = log.outcomes[outcome].name
+                results[outcome] = _nothing(name, endogenous, items, shown, nowhere, 0)
+            continue
         fits = _fit(log, carried, design, wanted_here, shown, endogenous, using)
         for k, outcome in enumerate(wanted_here):
             name = log.outcomes[outcome].name

@@ -9,10 +9,9 @@ import numpy as np
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.matching.pairing import Pairing
 from tagcf.effects.matching.units import MatchUnits
-from tagcf.types import Balance, Floats, Tag
+from tagcf.types import POPULARITY, Balance, Floats, Tag
 
 KEEP_CONTROLS = 12  # rows of the love plot per tag, popularity among them
-POPULARITY = "log(rows)"  # log of an item's rows
 
 
 def balance_of(

@@ -23,7 +23,8 @@ def pair_in_bins(
     """Compare treated units with all controls of their bin; parameters as in `pair`.
 
     Bins are cut at quantiles of the treated, and end a caliper beyond the outermost treated. A bin
-    with treated of weight A and controls of weight B counts for AB/(A + B), like a match.
+    with n treated of weight A and m controls of weight B counts for AB/(A + B) · (n + m)/m, as a
+    match does in `pair`.
     """
     nothing = np.zeros(len(score))
     if not carries.any() or carries.all():
@@ -36,10 +37,11 @@ def pair_in_bins(
     without = np.where(~carries & inside, weight, 0.0)
     n_codes = int(code.max()) + 1
     a, b = total_by(code, with_tag, n_codes), total_by(code, without, n_codes)
-    both = (a > 0) & (b > 0)
-    per_treated = np.where(both, b / np.where(both, a + b, 1.0), 0.0)
-    per_control = np.where(both, a / np.where(both, a + b, 1.0), 0.0)
-    return Pairing(with_tag * per_treated[code], without * per_control[code])
+    n = total_by(code, (with_tag > 0).astype(float), n_codes)
+    m = total_by(code, (without > 0).astype(float), n_codes)
+    both = (n > 0) & (m > 0)
+    factor = np.where(both, (n + m) / np.where(both, m * (a + b), 1.0), 0.0)
+    return Pairing(with_tag * (b * factor)[code], without * (a * factor)[code])
 
 
 def _edges(score: Floats, carries: Mask, bins: int, caliper: float | None) -> Floats:

@@ -7,13 +7,14 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def pair_sorted(order, score, carries, pool, weight, caliper, company, neighbours):
-    """Pair along `order` (units sorted by pool, then score) in two sweeps.
+def runs_of(order, score, carries, pool, weight):
+    """Runs of controls with the same pool and score, along `order`.
 
-    Returns (n,) weight of each treated unit's match, and (n,) weight that each control received.
+    Returns (n,) for each position its run, or the last before it, and each run's pool, score,
+    weight and size.
     """
     n = order.size
-    run = np.empty(n, np.int64)  # run of equal controls that a position belongs to or follows
+    run = np.empty(n, np.int64)
     run_pool = np.empty(n, pool.dtype)
     run_score = np.empty(n, score.dtype)
     run_weight = np.empty(n, np.float64)
@@ -31,37 +32,48 @@ def pair_sorted(order, score, carries, pool, weight, caliper, company, neighbour
             run_weight[last] += weight[i]
             run_size[last] += 1
         run[k] = last
-    received = np.zeros(last + 1)
-    treated = np.zeros(n)
-    reuse = np.zeros(n)
-    for k in range(n):
+    count = last + 1
+    return run, run_pool[:count], run_score[:count], run_weight[:count], run_size[:count]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def distance(at, run_pool, run_score, pool, score):
+    """How far run `at` is from a unit; infinite where there is no such run in its pool."""
+    if at < 0 or at >= run_pool.size or run_pool[at] != pool:
+        return np.inf
+    return abs(run_score[at] - score)
+
+
+@njit(cache=True, nogil=True)
+def pair_sorted(order, score, carries, pool, weight, caliper, company, neighbours):
+    """Pair along `order` (units sorted by pool, then score) in two sweeps.
+
+    Returns (n,) weight of each treated unit's match, and (n,) weight that each control received.
+    """
+    run, run_pool, run_score, run_weight, run_size = runs_of(order, score, carries, pool, weight)
+    received = np.zeros(run_weight.size)
+    treated = np.zeros(order.size)
+    reuse = np.zeros(order.size)
+    for k in range(order.size):
         i = order[k]
         if not carries[i]:
             continue
         first, after = run[k] + 1, run[k] + 1  # runs first … after - 1 are this unit's neighbours
         found, total = 0, 0.0
         while found < neighbours:
-            left, right = np.inf, np.inf
-            if first > 0 and run_pool[first - 1] == pool[i]:
-                left = score[i] - run_score[first - 1]
-            if after <= last and run_pool[after] == pool[i]:
-                right = run_score[after] - score[i]
+            left = distance(first - 1, run_pool, run_score, pool[i], score[i])
+            right = distance(after, run_pool, run_score, pool[i], score[i])
             nearest = min(left, right)
             if nearest == np.inf or nearest > (caliper if found == 0 else company):
                 break
-            if left <= right:
-                first -= 1
-                found += run_size[first]
-                total += run_weight[first]
-            else:
-                found += run_size[after]
-                total += run_weight[after]
-                after += 1
+            to = first - 1 if left <= right else after
+            first, after = min(first, to), max(after, to + 1)
+            found += run_size[to]
+            total += run_weight[to]
         if found > 0:
-            treated[i] = weight[i] * total / (weight[i] + total)
-            for r in range(first, after):
-                received[r] += treated[i] * run_weight[r] / total
-    for k in range(n):
+            treated[i] = weight[i] * total / (weight[i] + total) * (1 + found) / found
+            received[first:after] += treated[i] * run_weight[first:after] / total
+    for k in range(order.size):
         i = order[k]
         if not carries[i]:
             reuse[i] = weight[i] * received[run[k]] / run_weight[run[k]]

@@ -18,7 +18,7 @@ import numpy as np
 from tagcf.effects.estimates import Estimates
 from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
 from tagcf.effects.linear.design import Design
-from tagcf.effects.matching.balance import POPULARITY, balance_of
+from tagcf.effects.matching.balance import balance_of
 from tagcf.effects.matching.bins import pair_in_bins
 from tagcf.effects.matching.contrast import Contrast, contrast_of
 from tagcf.effects.matching.errors import MatchErrors, errors_of
@@ -33,10 +33,11 @@ from tagcf.effects.refusals import (
     nearest_tags,
     refuse,
 )
-from tagcf.types import Balance, EventLog, Floats, Mask, Reason, Tag
+from tagcf.types import POPULARITY, Balance, EventLog, Floats, Mask, Reason, Tag
 
 LEAST_MATCHED = 0.5  # share of treated weight that must find a match
-GROUP_BINS = 3  # of a histogram within strata and authors: more would leave matches no company
+GROUP_CALIPERS = 4.0  # within groups, the second nearest may be so many calipers away
+GROUP_BIN = 4  # items that a group must have, on average, for each bin of the score
 MOST_IMBALANCE = 0.25  # standardised difference left after matching (Rubin 2001)
 
 
@@ -179,16 +180,18 @@ def _pairing(at: int, fit: Fit, units: MatchUnits, using: Matching) -> Pairing:
     """Match one tag.
 
     A group has a handful of items: there the nearest, corrected, is the best match however far,
-    and the caliper is for the ones after it.
+    and a wider caliper is for the ones after it.
     """
     score, carries = score_of(at, fit, units), units.carried[:, at]
     width = np.inf if using.caliper is None else using.caliper * float(score.std())
     caliper = None if units.grouped else width
+    company = GROUP_CALIPERS * width if units.grouped else width
     if using.form is None:
-        return pair(
-            score, carries, units.pool, units.weight, caliper, using.neighbours, company=width
-        )
-    bins = min(using.form.bins, GROUP_BINS) if units.grouped else using.form.bins
+        most = using.neighbours
+        return pair(score, carries, units.pool, units.weight, caliper, most, company)
+    bins = using.form.bins
+    if units.grouped:
+        bins = max(1, min(bins, score.size // np.unique(units.pool).size // GROUP_BIN))
     return pair_in_bins(score, carries, units.pool, units.weight, caliper, bins)
 
 
@@ -200,15 +203,19 @@ def _late_refusal(one: TagMatch, design: Design) -> Reason | None:
         return Reason(key, (("n", one.groups), ("need", FEWEST_STRATA)))
     if one.errors is None:
         return None  # not estimated
-    if one.errors.effective < FEWEST_EFFECTIVE:
-        n = round(one.errors.effective, 1)
-        return Reason("reason.few_effective", (("n", n), ("need", FEWEST_EFFECTIVE)))
-    users = float(one.errors.crossing_effective.min())
-    if users < FEWEST_EFFECTIVE:
-        return Reason("reason.few_users", (("n", round(users, 1)), ("need", FEWEST_EFFECTIVE)))
-    if design.absorbs == "stratum":
-        return None  # randomised arms: what stays unlike is other tags, and those are held fixed
+    few = _few_clusters(one.errors)
+    if few is not None or design.absorbs == "stratum":
+        return few  # randomised arms: what stays unlike is other tags, and those are held fixed
     return _imbalance(one.balance, one.errors.effective)
+
+
+def _few_clusters(errors: MatchErrors) -> Reason | None:
+    users = float(errors.crossing_effective.min())
+    for key, effective in (("few_effective", errors.effective), ("few_users", users)):
+        if effective < FEWEST_EFFECTIVE:
+            facts = (("n", round(effective, 1)), ("need", FEWEST_EFFECTIVE))
+            return Reason(f"reason.{key}", facts)
+    return None
 
 
 def _imbalance(balance: tuple[Balance, ...], effective: float) -> Reason | None:

@@ -30,9 +30,10 @@ def pair(
 ) -> Pairing:
     """Match each treated unit to the nearest controls of its pool, with replacement.
 
-    A match of a unit of weight ω with controls of weight Ω in all counts for the precision of
-    their difference, ωΩ/(ω + Ω): the same for both sides, so that neither is made of more popular
-    items than the other. Controls with exactly the same score share by weight (ties are averaged,
+    A match of a unit of weight ω with m controls of weight Ω in all counts for the precision of
+    their difference, ωΩ/(ω + Ω), times (1 + m)/m: the same function of both sides' weights, so
+    that neither side is made of more popular items than the other, and ω itself where all weights
+    are equal. Controls with exactly the same score share by weight (ties are averaged,
     as in Abadie and Imbens 2006), so that the order of units does not matter.
 
     Parameters

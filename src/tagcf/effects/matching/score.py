@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.matching.propensity import PENALTY, even_sample, fit_logit
 from tagcf.effects.matching.units import MatchUnits
-from tagcf.types import Floats
+from tagcf.types import Floats, Mask
 
 MOST_IN_SCORE = 40  # other tags in a propensity score
 # Variance of the logit that all standardised columns together are thought to explain: as many
 # columns as items would separate the carriers from the rest.
 INDEX_VARIANCE = 4.0
+LUCK = 2.0  # a control enters the score from so many times the variance that chance alone gives
 
 
 def score_of(at: int, fit: Fit, units: MatchUnits) -> Floats:
@@ -26,11 +27,24 @@ def score_of(at: int, fit: Fit, units: MatchUnits) -> Floats:
         on_others[at] = 0.0
         on_controls = fit.part.projection[:, at] - fit.part.projection @ on_others
         return np.asarray(units.tags @ on_others + units.x @ on_controls)
-    columns = np.hstack([units.x.astype(np.float32), units.tags[:, _telling(at, fit)]])
+    x = units.x[:, _of_items(units)]
+    columns = np.hstack([x.astype(np.float32), units.tags[:, _telling(at, fit)]])
     some = even_sample(len(columns))
     penalty = max(PENALTY, columns.shape[1] / INDEX_VARIANCE)
     logit = fit_logit(columns[some], units.carried[some, at], units.weight[some], penalty)
     return np.asarray(columns @ logit.slope + logit.intercept)
+
+
+def _of_items(units: MatchUnits) -> Mask:
+    """(P,) controls in which items differ by more than the luck of which rows they got.
+
+    The rest differs within items only; the regression holds it fixed row by row.
+    """
+    total = units.weight.sum()
+    luck = units.within * float(units.weight @ (1.0 / units.rows)) / total
+    mean = units.weight @ units.x / total
+    spread = units.weight @ (units.x - mean) ** 2 / total
+    return np.asarray(spread > LUCK * luck)
 
 
 def _telling(at: int, fit: Fit) -> NDArray[np.integer]:

@@ -33,6 +33,7 @@ class MatchUnits:
     n_levels: int
     weight: Floats  # (n,) what a unit counts: its rows' weight times their share in the joint fit
     row_weight: Floats  # (n,) summed weight of its rows
+    rows: Floats  # (n,) about how many rows it has
     x: Floats  # (n, P) mean controls minus their group's mean
     e: Floats  # (n, K) mean residuals of the joint fit
     pool: NDArray[np.int64]  # (n,) pool that no match leaves: fixed-effect group and exact level
@@ -82,6 +83,7 @@ def gather_units(
         n_levels=n_levels,
         weight=counted,
         row_weight=weight,
+        rows=np.maximum(fit.sums.rows[cell] * weight / fit.sums.weight[cell], 1.0),
         x=means - fit.part.group_x[group],
         e=e / weight[:, None],
         pool=(group.astype(np.int64) if grouped else 0) * n_levels + key % n_levels,
