@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from tagcf.data.simulate import Platform, simulate
@@ -11,6 +12,7 @@ from tagcf.data.workspace import Workspace
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.methods import Matching
 from tagcf.effects.store import (
+    as_doubted,
     effects_path,
     merge,
     read_effects,
@@ -19,7 +21,7 @@ from tagcf.effects.store import (
 )
 from tagcf.errors import OutputError
 from tagcf.settings import Settings
-from tagcf.types import TagEffects
+from tagcf.types import Reason, TagEffects
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,37 @@ def test_nothing_written_yet(workspace: Workspace) -> None:
         read_effects(workspace)
     assert run_id(workspace) is None
     assert effects_path(workspace).name == "effects.parquet"
+
+
+@pytest.mark.parametrize("strange", ["no metadata", "no run", "other columns", "older model"])
+def test_another_programs_table_is_named_as_such(
+    workspace: Workspace, found: TagEffects, strange: str
+) -> None:
+    path = write_effects(workspace, found)
+    table = pq.read_table(path)
+    if strange == "no metadata":
+        table = table.replace_schema_metadata(None)
+    elif strange == "no run":
+        table = table.replace_schema_metadata({"tagcf": "{}"})
+    elif strange == "other columns":
+        table = table.drop_columns(["verdict"])
+    else:
+        model = next((workspace.out / "model").glob("effects-*.npz"))
+        np.savez(model, other=np.zeros(1))
+    pq.write_table(table, path)
+    with pytest.raises(OutputError, match="another version or program") as caught:
+        read_effects(workspace)
+    assert "tagcf effects" in str(caught.value)
+
+
+def test_stored_verdicts_are_taken_over_where_the_estimates_are_the_same(
+    found: TagEffects,
+) -> None:
+    withdrawn = replace(found.effects[0], verdict="cannot tell", reason=Reason("reason.placebo"))
+    stored = replace(found, effects=(withdrawn, *found.effects[1:]))
+    taken = as_doubted(stored, found)
+    assert taken is not None
+    assert taken.effects == stored.effects
+    moved = replace(found.effects[0], estimate=9.0)
+    assert as_doubted(stored, replace(found, effects=(moved, *found.effects[1:]))) is None
+    assert as_doubted(replace(stored, effects=()), found) is None

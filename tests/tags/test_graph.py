@@ -3,6 +3,7 @@ import pytest
 from tagcf.data.workspace import open_workspace
 from tagcf.errors import DataError, UnknownNameError
 from tagcf.tags.graph import TagEdge, checked, load_graph
+from tagcf.tags.graph_file import read_graph_file
 from tagcf.types import Tag
 
 
@@ -77,3 +78,53 @@ def test_near_duplicates_are_groups_of_slugs(tmp_path):
 def test_bad_groups_are_named(tmp_path, text, says):
     with pytest.raises((DataError, UnknownNameError), match=says):
         load_graph(workspace(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("parent:\n  camping: dogs\n  healing: dogs\n  camping: pets\n", r"4:3 .*camping.* line 2"),
+        ("causes: {}\nparent: {}\ncauses: {}\n", r"3:1 .*causes.* line 1"),
+        ("tags:\n  mine: {zh: a, zh: b}\n", r"2:16 .*zh.* line 2"),
+    ],
+)
+def test_what_is_said_twice_is_refused_with_its_line(tmp_path, text, says):
+    with pytest.raises(DataError, match=says):
+        load_graph(workspace(tmp_path, text))
+
+
+def test_anchors_and_merges_are_not_said_twice(tmp_path):
+    text = "tags:\n  a: &own {zh: 甲, facet: topic}\n  b: {<<: *own, zh: 乙}\n"
+    graph = read_graph_file(workspace(tmp_path, text).root / "tag_graph.yaml")
+    assert [(one.tag, one.zh, one.facet) for one in graph.namings] == [
+        ("a", "甲", "topic"),
+        ("b", "乙", "topic"),
+    ]
+
+
+def test_a_missing_graph_is_named_with_its_setting(tmp_path):
+    opened = workspace(tmp_path, "")
+    (tmp_path / "tag_graph.yaml").unlink()
+    with pytest.raises(
+        DataError, match=r"tag_graph\.yaml is missing; \[tags\] graph in tagcf\.toml"
+    ):
+        load_graph(opened)
+    (tmp_path / "tag_graph.yaml").mkdir()
+    with pytest.raises(DataError, match=r"cannot be opened .*\[tags\] graph") as caught:
+        load_graph(opened)
+    assert "Errno" not in str(caught.value)
+
+
+def test_another_encoding_is_named_with_its_line(tmp_path):
+    opened = workspace(tmp_path, "")
+    (tmp_path / "tag_graph.yaml").write_bytes("parent:\n  露营: dogs\n".encode("gbk"))
+    with pytest.raises(DataError, match=r"not UTF-8 \(line 2\)") as caught:
+        load_graph(opened)
+    assert "codec" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["causes: {campign: dogs}\n", "parent: {a: [", "parent: [a]\n"])
+def test_a_bad_graph_is_bad_data_whatever_is_wrong(tmp_path, text):
+    with pytest.raises((DataError, UnknownNameError)) as caught:
+        load_graph(workspace(tmp_path, text))
+    assert caught.value.exit_code == 1

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections import Counter
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from tagcf.cli.answers import print_answers, sentences
+from tagcf.cli.asked_names import known_tags_of, named_tag
+from tagcf.cli.effect_cells import (
+    Wording,
+    change,
+    interval,
+    print_table,
+    q_cell,
+    verdict_cell,
+    wording_of,
+)
 from tagcf.cli.heterogeneity import (
     Asked,
     answer_asked,
+    answers_json,
     check_asked,
+    check_named,
     heterogeneity_options,
-    print_answers,
+    of_tags_only,
     split_by_activity,
 )
 from tagcf.cli.options import folder_argument, json_option, lang_option
@@ -24,18 +35,27 @@ from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.effects.estimate import check_names
 from tagcf.effects.estimates import CLAIMS
 from tagcf.effects.sensitivity.store import doubt_json
-from tagcf.effects.store import effect_json, effects_path, merge, read_effects, write_effects
+from tagcf.effects.store import (
+    as_doubted,
+    effect_json,
+    effects_path,
+    merge,
+    read_effects,
+    write_effects,
+)
 from tagcf.effects.task import Question
 from tagcf.effects.workspace_effects import (
     doubt_workspace,
     estimate_workspace,
-    find_tag,
+    of_facets,
     question_of,
 )
 from tagcf.errors import OutputError
 from tagcf.tags.matrix import load_tags
-from tagcf.text import language, say
+from tagcf.text import say
 from tagcf.types import Effect, EventLog, TagEffects, TagMatrix
+from tagcf.views.labels import tag_name
+from tagcf.views.numbers import Scale
 
 ESTIMANDS = ["direct", "total"]
 
@@ -78,37 +98,36 @@ def effects(
     asked: Asked,
 ) -> int:
     """Estimate what each tag does to each outcome, with interval and verdict."""
-    if estimand is not None and using not in {None, "joint", "robust"}:
-        raise click.UsageError(say("error.estimand_joint_only", method=using))
-    if doubt and using not in {None, "joint"}:
-        raise click.UsageError(say("error.doubt_joint_only", method=using))
-    if negatives and not doubt:
-        raise click.UsageError(say("error.negative_needs_doubt"))
-    check_asked(asked, using)
+    _check_options(using, estimand, doubt, negatives)
+    split = tuple(part.strip() for part in by.split(",")) if by else ()
+    check_asked(asked, using, split)
     workspace = open_workspace(folder)
     log = read_log(workspace)
     tags = load_tags(workspace, log)
-    split = tuple(part.strip() for part in by.split(",")) if by else ()
-    whole, log = log, split_by_activity(log, split, asked)
-    check_names(log, (*outcomes, *negatives), split)
     question = question_of(workspace, tags, by=(split,) if split else None)
-    wanted = {find_tag(name, tags.tags).slug for name in names}
+    known = known_tags_of(tags, question)
+    wanted = {named_tag(name, known).slug for name in names}
+    check_names(log, (*outcomes, *negatives), ())
+    check_named(asked, log, tags, question)
+    whole, log = log, split_by_activity(log, split, asked)
+    check_names(log, (), split)
     counts = {"rows": log.n_rows, "items": len(log.items), "tags": len(tags.tags)}
     click.echo(say("effects.started", **{key: f"{n:,}" for key, n in counts.items()}), err=True)
-    found = estimate_workspace(workspace, log, tags, question, using)
+    # A question beside the effects stands on joint, and leaves what is stored as it was.
+    asks_only = bool(asked.options) and not doubt
+    only = "joint" if asks_only else using
+    found = estimate_workspace(workspace, log, tags, question, only)
     if doubt:
         found = _doubted(workspace, log, tags, question, found, negatives, tuple(wanted))
-    stored = found
-    if using is not None:
-        try:
-            stored = merge(read_effects(workspace), found)
-        except OutputError:
-            stored = found
     if log is not whole:  # perhaps told from a part of it: not what the workspace's effects are
         click.echo(say("effects.activity_not_written", path=effects_path(workspace)), err=True)
+    elif asks_only:
+        found = _beside_stored(workspace, found)
     else:
-        write_effects(workspace, stored)
-    answers = answer_asked(asked, log, tags, question, outcomes, found)
+        _store(workspace, found, whole=using is None)
+    chosen = of_facets(tags, workspace.settings.tags.facets)
+    answers = of_tags_only(answer_asked(asked, log, chosen, question, outcomes, found), wanted)
+    wording = wording_of(log, known)
     method = using or "joint"
     shown = [
         effect
@@ -125,14 +144,28 @@ def effects(
             keys = {(effect.tag, effect.outcome) for effect in shown}
             own = [one for one in found.doubts if (one.tag, one.outcome) in keys]
             answer["doubt"] = [doubt_json(one) for one in own]
-        click.echo(json.dumps(answer | answers, ensure_ascii=False, indent=1))
+        click.echo(json.dumps(answer | answers_json(answers), ensure_ascii=False, indent=1))
+        for sentence in (said for one in answers for said in sentences(one, wording)):
+            click.echo(sentence, err=True)
+    elif answers:
+        print_answers(answers, wording)
     else:
-        _print(shown)
-        print_answers(answers)
-        if log is whole:
-            click.echo(say("effects.written", path=effects_path(workspace)), err=True)
+        _print(shown, wording)
+    if not as_json and log is whole and not asks_only:
+        click.echo(say("effects.written", path=effects_path(workspace)), err=True)
     told = [effect for effect in shown if effect.verdict != "cannot tell"]
     return 3 if strict and not told else 0
+
+
+def _check_options(
+    using: str | None, estimand: str | None, doubt: bool, negatives: tuple[str, ...]
+) -> None:
+    if estimand is not None and using not in {None, "joint", "robust"}:
+        raise click.UsageError(say("error.estimand_joint_only", method=using))
+    if doubt and using not in {None, "joint"}:
+        raise click.UsageError(say("error.doubt_joint_only", method=using))
+    if negatives and not doubt:
+        raise click.UsageError(say("error.negative_needs_doubt"))
 
 
 def _doubted(
@@ -160,46 +193,78 @@ def _doubted(
     return doubted
 
 
-def _print(shown: list[Effect]) -> None:
-    """Print a table on a terminal, tab-separated values into a pipe."""
-    columns = ["tag", "outcome", "segment", "estimate", "interval", "q", "items", "verdict"]
-    rows = [_cells(effect) for effect in sorted(shown, key=_order)]
-    if not sys.stdout.isatty():
-        click.echo("\t".join(columns))
-        for row in rows:
-            click.echo("\t".join(row))
-        return
-    table = Table()
-    for column in columns:
-        right = column in {"estimate", "q", "items"}
-        table.add_column(say(f"effects.column_{column}"), justify="right" if right else "left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+def _stored(workspace: Workspace) -> TagEffects | None:
+    """What is stored; None where nothing is, or it cannot be read."""
+    try:
+        return read_effects(workspace)
+    except OutputError:
+        return None
 
 
-def _order(effect: Effect) -> tuple[str, str, int, float]:
-    claimed = 0 if effect.verdict in {"raises", "lowers"} else 1
-    told = 2 if effect.verdict == "cannot tell" else claimed
-    return effect.outcome, effect.segment or "", told, -abs(effect.estimate or 0.0)
+def _store(workspace: Workspace, found: TagEffects, *, whole: bool) -> None:
+    """Store what was found, all of it or beside the other methods; say whose doubts are gone."""
+    old = _stored(workspace)
+    stored = found if whole or old is None else merge(old, found)
+    write_effects(workspace, stored)
+    if old is not None and old.doubts and not stored.doubts:
+        click.echo(say("effects.doubts_dropped", path=workspace.root), err=True)
 
 
-def _cells(effect: Effect) -> list[str]:
-    name = effect.tag_zh if language() == "zh" else effect.tag_en
-    verdict = say("effects.verdict_" + effect.verdict.replace(" ", "_"))
-    if effect.reason is not None:
-        verdict = f"{verdict}: {effect.reason}"
+def _beside_stored(workspace: Workspace, found: TagEffects) -> TagEffects:
+    """Take over the verdicts of the stored doubts, and say that nothing is written."""
+    old = _stored(workspace)
+    if old is None:
+        click.echo(say("effects.nothing_written", path=workspace.root), err=True)
+        return found
+    click.echo(say("effects.asked_not_written", path=effects_path(workspace)), err=True)
+    if not old.doubts:
+        return found
+    doubted = as_doubted(old, found)
+    if doubted is None:
+        click.echo(say("effects.doubts_of_other", path=workspace.root), err=True)
+    return doubted or found
+
+
+def _print(shown: list[Effect], wording: Wording) -> None:
+    """Print the effects, and at the end which setting decides where none can be told."""
+    columns = ("tag", "outcome", "segment", "estimate", "interval", "q", "items", "verdict")
+    bounds: dict[str, list[tuple[float | None, float | None]]] = {}
+    for effect in [one for one in shown if one.verdict != "cannot tell"] or shown:
+        bounds.setdefault(effect.outcome, []).append((effect.ci_low, effect.ci_high))
+    rows = [
+        _cells(effect, wording.scale(effect.outcome, bounds.get(effect.outcome, ())))
+        for effect in sorted(shown, key=_order)
+    ]
+    print_table(columns, rows, {"estimate", "q", "items"})
+    if shown and all(effect.verdict == "cannot tell" for effect in shown):
+        click.echo(_nothing_told(shown))
+
+
+def _nothing_told(shown: list[Effect]) -> str:
+    reasons = [effect.reason for effect in shown if effect.reason is not None]
+    few = [one for one in reasons if one.key in {"reason.few_items", "reason.few_without"}]
+    if 2 * len(few) >= len(shown):
+        facts = {"n": len(shown), "few": len(few), "need": dict(few[0].facts)["need"]}
+        return say("effects.nothing_told_items", **facts)
+    why = Counter(str(reason) for reason in reasons).most_common(1)
+    return say("effects.nothing_told", n=len(shown), why=why[0][0] if why else "")
+
+
+def _order(effect: Effect) -> tuple[bool, str, str, bool, float]:
+    """What can be told comes first, of every outcome; claims before the rest, large ones first."""
+    untold, unclaimed = effect.verdict == "cannot tell", effect.verdict not in CLAIMS
+    size = -abs(effect.estimate or 0.0)
+    return untold, effect.outcome, effect.segment or "", unclaimed, size
+
+
+def _cells(effect: Effect, scale: Scale) -> list[str]:
     return [
-        name,
+        tag_name(effect.tag_zh, effect.tag_en).name,
         effect.outcome,
         effect.segment or "",
-        _number(effect.estimate),
-        f"{_number(effect.ci_low)} … {_number(effect.ci_high)}",
-        "" if effect.q is None else f"{effect.q:.3f}",
+        change(scale, effect.estimate),
+        interval(scale, effect.ci_low, effect.ci_high),
+        q_cell(effect.q),
         str(effect.n_treated_items),
-        verdict,
+        verdict_cell(effect.verdict, effect.reason),
     ]
-
-
-def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:+.4g}"

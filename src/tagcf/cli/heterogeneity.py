@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
+import numpy as np
 
+from tagcf.cli.asked_names import check_user, known_tags_of, listed, named_tag, two_tags
 from tagcf.effects.heterogeneity.activity import NAME as ACTIVITY
 from tagcf.effects.heterogeneity.activity import with_activity
 from tagcf.effects.heterogeneity.borrow import borrowed_effects
@@ -19,29 +18,14 @@ from tagcf.effects.heterogeneity.ground import Ground, stand
 from tagcf.effects.heterogeneity.groups import merge_groups
 from tagcf.effects.heterogeneity.kin import toward_parents
 from tagcf.effects.heterogeneity.mediation import mediation
-from tagcf.effects.heterogeneity.pairs import pair_effects
+from tagcf.effects.heterogeneity.pairs import Pairs, pair_effects
 from tagcf.effects.heterogeneity.siblings import sibling_comparisons
 from tagcf.effects.heterogeneity.user_effects import effects_for_user, user_effects
+from tagcf.effects.multiplicity import FEWEST_TO_LEARN_FROM
 from tagcf.effects.task import Question
-from tagcf.effects.workspace_effects import find_tag
-from tagcf.errors import QuestionError
-from tagcf.text import say
+from tagcf.errors import EstimationError, QuestionError, UnknownNameError
+from tagcf.text import did_you_mean, say
 from tagcf.types import EventLog, Tag, TagEffects, TagMatrix
-
-Answers = dict[str, list[dict[str, Any]]]
-
-# Columns of the table that a person reads; --json has all.
-COLUMNS = {
-    "pairs": ("first", "second", "outcome", "estimate", "ci_low", "ci_high", "q", "n_both"),
-    "siblings": ("tag", "parent", "outcome", "ratio", "low", "high"),
-    "for_user": ("tag", "outcome", "average", "estimate", "ci_low", "ci_high", "rank"),
-    "mediation": (
-        *("tag", "mediator", "outcome", "total", "direct"),
-        *("through", "through_low", "through_high"),
-    ),
-    "borrowed": ("tag", "outcome", "value", "low", "high", "own_weight", "n_items", "n_lenders"),
-    "kin": ("tag", "outcome", "ancestor", "estimate", "shrunk", "low", "high"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +68,86 @@ def heterogeneity_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_asked
 
 
-def check_asked(asked: Asked, using: str | None) -> None:
-    """Raise `click.UsageError` where an option does not go with the method."""
+def check_asked(asked: Asked, using: str | None, split: Sequence[str]) -> None:
+    """Raise where options do not go with the method or with one another.
+
+    Raises
+    ------
+    click.UsageError, QuestionError
+    """
     if using not in {None, "joint"} and asked.options:
         message = say("error.asked_joint_only", option=asked.options[0], method=using)
         raise click.UsageError(message)
+    if asked.activity is not None and ACTIVITY not in split:
+        raise click.UsageError(say("error.activity_needs_by"))
+    for name in split:
+        if split.count(name) > 1:
+            raise QuestionError("error.by_twice", name=name)
+
+
+def check_named(asked: Asked, log: EventLog, tags: TagMatrix, question: Question) -> None:
+    """Find every name that was asked for, before anything is estimated.
+
+    Raises
+    ------
+    UnknownNameError
+        A tag or user that does not exist.
+    QuestionError
+        A pair that is none, or a mediator that is said to cause the tag.
+    EstimationError
+        A user is asked for, and the log has none.
+    """
+    known = known_tags_of(tags, question)
+    for name in asked.siblings:
+        named_tag(name, known)
+    for text in asked.pair:
+        two_tags(text, known)
+    causes = merge_groups(tags, question)[1].descendants
+    for text in asked.mediation:
+        tag, mediator = two_tags(text, known)
+        if tag in causes.get(mediator, frozenset()):
+            raise QuestionError("error.bad_mediation", tag=tag, mediator=mediator)
+    if asked.for_user is not None:
+        check_user(asked.for_user, log)
 
 
 def split_by_activity(log: EventLog, split: Sequence[str], asked: Asked) -> EventLog:
     """Return the log with the users' activity as a segment, where the split asks for it.
 
     A log that names such a segment itself comes back as it is.
+
+    Raises
+    ------
+    UnknownNameError
+        The column does not exist.
+    QuestionError
+        It is not a number of the users' own.
     """
     if ACTIVITY not in split or ACTIVITY in {one.name for one in log.segments}:
         return log
-    return with_activity(log, asked.activity)
+    numbers = [one.name for one in log.covariates if one.kind == "number"]
+    if asked.activity is not None and asked.activity not in {one.name for one in log.covariates}:
+        hint = did_you_mean(asked.activity, numbers)
+        facts = {"name": asked.activity, "hint": hint, "known": listed(numbers) or "—"}
+        raise UnknownNameError("error.unknown_activity", **facts)
+    try:
+        return with_activity(log, asked.activity)
+    except EstimationError as refused:
+        if refused.key == "error.activity_not_own":  # what was asked for is wrong, not the log
+            raise QuestionError(refused.key, **refused.facts) from None
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one option: what `key` it stands under, its rows, and what else to say.
+
+    `silent` has a sentence for each outcome without rows, and for rows that say nothing new.
+    """
+
+    key: str
+    rows: tuple[Any, ...]
+    silent: tuple[str, ...] = ()
 
 
 def answer_asked(
@@ -108,55 +157,90 @@ def answer_asked(
     question: Question,
     outcomes: tuple[str, ...],
     found: TagEffects,
-) -> Answers:
-    """Answer what was asked, as lists of JSON objects by the key they stand under."""
+) -> tuple[Answer, ...]:
+    """Answer what was asked, from the joint effects in `found`."""
     question = replace(question, by=(), outcomes=outcomes)
-    merged = merge_groups(tags, question)[0]
-    known = tuple(dict.fromkeys((*merged.tags, *tags.tags)))
+    known = known_tags_of(tags, question)
     joint = tuple(fit for fit in found.joint if not outcomes or fit.outcome in outcomes)
-    answers: dict[str, Sequence[Any]] = {}
+    answers: list[Answer] = []
     if asked.pairs or asked.pair or asked.mediation or asked.for_user:
         ground = stand(log, tags, question)
-        answers |= _on_ground(asked, ground, known, replace(found, joint=joint))
+        answers += _on_ground(asked, ground, known, replace(found, joint=joint))
+    names = [one.name for one in (*log.outcomes, *log.derived)]
+    names = [name for name in names if not outcomes or name in outcomes]
     if asked.siblings:
-        wanted = [find_tag(name, known).slug for name in asked.siblings]
-        answers["siblings"] = sibling_comparisons(joint, known, wanted)
+        wanted = [named_tag(name, known).slug for name in asked.siblings]
+        siblings = sibling_comparisons(joint, known, wanted)
+        answers.append(_without_rows("siblings", siblings, names))
     if asked.borrow:
         shown = [one for one in found.effects if not outcomes or one.outcome in outcomes]
-        answers["borrowed"] = borrowed_effects(shown, known)
+        answers.append(_without_rows("borrowed", borrowed_effects(shown, known), names))
     if asked.kin:
-        answers["kin"] = toward_parents(joint, known)
-    return {key: [_json(one) for one in rows] for key, rows in answers.items()}
+        answers.append(_without_rows("kin", toward_parents(joint, known), names))
+    return tuple(answers)
+
+
+def of_tags_only(answers: Sequence[Answer], wanted: set[str]) -> tuple[Answer, ...]:
+    """Keep the rows of the wanted tags where an answer has one for each tag; all for none."""
+    if not wanted:
+        return tuple(answers)
+    return tuple(
+        replace(one, rows=tuple(row for row in one.rows if row.tag in wanted))
+        if one.key in {"for_user", "borrowed", "kin"}
+        else one
+        for one in answers
+    )
+
+
+def _without_rows(key: str, rows: Sequence[Any], outcomes: Sequence[str]) -> Answer:
+    """The answer, with a sentence on the outcomes that have no row."""
+    missing = [name for name in outcomes if name not in {row.outcome for row in rows}]
+    facts = {"outcomes": ", ".join(missing), "need": FEWEST_TO_LEARN_FROM}
+    silent = (say(f"effects.silent_{key}", **facts),) if missing else ()
+    return Answer(key, tuple(rows), silent)
 
 
 def _on_ground(
     asked: Asked, ground: Ground, known: tuple[Tag, ...], found: TagEffects
-) -> dict[str, Sequence[Any]]:
-    answers: dict[str, Sequence[Any]] = {}
+) -> list[Answer]:
+    answers: list[Answer] = []
+    derived = [one.name for one in ground.task.derived()]
+    by_period = (say("effects.silent_derived", outcomes=", ".join(derived)),) if derived else ()
     if asked.pairs or asked.pair:
-        named = [_two(text, known) for text in asked.pair]
-        answers["pairs"] = pair_effects(ground, named=named)
+        named = [two_tags(text, known) for text in asked.pair]
+        pairs = pair_effects(ground, named=named)
+        screened = () if pairs or not ground.task.logged() else (_none_passed(ground),)
+        answers.append(Answer("pairs", pairs, screened + by_period))
     if asked.for_user:
         models = user_effects(ground, found.joint)
-        answers["for_user"] = [
-            one for model in models for one in effects_for_user(model, asked.for_user)
-        ]
+        rows = [one for model in models for one in effects_for_user(model, asked.for_user)]
+        told = {row.outcome for row in rows}
+        untold = [model.outcome for model in models if model.outcome not in told]
+        silent = (say("effects.silent_for_user", outcomes=", ".join(untold)),) if untold else ()
+        answers.append(Answer("for_user", tuple(rows), silent + by_period))
     if asked.mediation:
-        answers["mediation"] = [
-            one for text in asked.mediation for one in mediation(ground, *_two(text, known))
+        split = [
+            one for text in asked.mediation for one in mediation(ground, *two_tags(text, known))
         ]
+        answers.append(Answer("mediation", tuple(split), by_period))
     return answers
 
 
-def _two(text: str, known: tuple[Tag, ...]) -> tuple[str, str]:
-    """Slugs of the two tags of "A:B"."""
-    parts = [part.strip() for part in text.replace("：", ":").split(":")]
-    if len(parts) != 2 or not all(parts):
-        raise QuestionError("error.bad_pair", text=text)
-    first, second = (find_tag(part, known).slug for part in parts)
-    if first == second:
-        raise QuestionError("error.bad_pair", text=text)
-    return first, second
+def _none_passed(ground: Ground) -> str:
+    """Say how many pairs there were, and how far the nearest one is from passing."""
+    carried = ground.task.carried[ground.shown][:, ground.columns]
+    both = carried.T @ carried
+    alone = both.diagonal()[:, None] - both
+    neither = len(carried) - both - alone - alone.T
+    least = np.minimum.reduce([both, alone, alone.T, neither])
+    above = least[np.triu_indices(len(least), 1)]
+    facts = {"n": f"{above.size:,}", "most": int(above.max(initial=0)), "need": Pairs().min_items}
+    return say("effects.silent_pairs", **facts)
+
+
+def answers_json(answers: Sequence[Answer]) -> dict[str, list[dict[str, Any]]]:
+    """Rows as JSON objects by the key that they stand under, reasons as sentences."""
+    return {one.key: [_json(row) for row in one.rows] for one in answers}
 
 
 def _json(answer: Any) -> dict[str, Any]:
@@ -166,33 +250,3 @@ def _json(answer: Any) -> dict[str, Any]:
         if name in row:
             row[name] = None if value is None else str(value)
     return row
-
-
-def print_answers(answers: Answers) -> None:
-    """Print a table for each on a terminal, tab-separated values into a pipe."""
-    for key, rows in answers.items():
-        click.echo(say(f"effects.heading_{key}"), err=True)
-        if key in {"borrowed", "for_user"}:
-            note = "effects.borrowed_note" if key == "borrowed" else "effects.user_note"
-            click.echo(say(note), err=True)
-        if key == "mediation" and rows:
-            click.echo(str(rows[0]["assumption"]), err=True)
-        columns = [*COLUMNS[key], *(name for name in ("verdict", "reason") if name in _names(rows))]
-        cells = [[_cell(row[name]) for name in columns] for row in rows]
-        if not sys.stdout.isatty():
-            click.echo("\n".join("\t".join(line) for line in [columns, *cells]))
-            continue
-        table = Table(*columns)
-        for line in cells:
-            table.add_row(*line)
-        Console().print(table)
-
-
-def _names(rows: list[dict[str, Any]]) -> set[str]:
-    return set(rows[0]) if rows else set()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "—"
-    return f"{value:+.4g}" if isinstance(value, float) else str(value)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, UnknownNameError
-from tagcf.tags.graph_file import GraphFile, UnknownInGraph, graph_path, read_graph_file
+from tagcf.tags.graph_file import GraphFile, UnknownInGraphError, graph_path, read_graph_file
 from tagcf.tags.names import known_tags, named_tags, workspace_tags
 from tagcf.tags.vocabulary import default_vocabulary, name_index
 from tagcf.text import did_you_mean
@@ -161,5 +161,5 @@ def _slug(name: str, index: dict[str, Tag], path: Path) -> str:
     tag = index.get(name.strip().casefold())
     if tag is None:
         hint = did_you_mean(name.casefold(), index)
-        raise UnknownInGraph("tags.unknown_in_graph", path=path, name=name, hint=hint)
+        raise UnknownInGraphError("tags.unknown_in_graph", path=path, name=name, hint=hint)
     return tag.slug

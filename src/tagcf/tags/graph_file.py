@@ -31,7 +31,7 @@ FIELDS = ("zh", "en", "facet", "parent")
 MERGE = "tag:yaml.org,2002:merge"  # "<<", which may stand more than once
 
 
-class UnknownInGraph(UnknownNameError):
+class UnknownInGraphError(UnknownNameError):
     """A file names a tag that does not exist: a mistake in data, not in what was asked."""
 
     exit_code = 1

@@ -18,7 +18,7 @@ from tagcf.data.files import locate
 from tagcf.data.tables import NAME_COLUMNS, read_item_tags
 from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, UnknownNameError
-from tagcf.tags.graph_file import Naming, graph_path, read_graph_file
+from tagcf.tags.graph_file import Naming, UnknownInGraphError, graph_path, read_graph_file
 from tagcf.tags.surface import FACET, surface_tags
 from tagcf.tags.vocabulary import FACETS, Vocabulary, default_vocabulary, name_index, names_of
 from tagcf.text import did_you_mean
@@ -169,4 +169,4 @@ def _two_names(tag: str, what: str, one: tuple[str, Path], other: tuple[str, Pat
 
 def _unknown(name: str, known: Iterable[str], path: Path) -> UnknownNameError:
     hint = did_you_mean(name.casefold(), known)
-    return UnknownNameError("tags.unknown_in_graph", path=path, name=name, hint=hint)
+    return UnknownInGraphError("tags.unknown_in_graph", path=path, name=name, hint=hint)

@@ -1,19 +1,31 @@
-"""What speaks against an outcome's claims: a table of all checks, pictures of the strongest."""
+"""What speaks against an outcome's claims: results, all checks, pictures of the strongest."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from tagcf.effects.sensitivity.verdicts import PLACEBO_LEVEL
 from tagcf.text import say
-from tagcf.types import Doubt, Effect
-from tagcf.views.balance import control_label
+from tagcf.types import Balance, Doubt, Effect
+from tagcf.views.doubt_checks import (
+    CHECKS,
+    FAILED,
+    STATES,
+    Check,
+    CheckedClaim,
+    Names,
+    State,
+    agreement,
+    checked_claim,
+    checks,
+    coded,
+    state_of,
+)
 from tagcf.views.doubt_picture import Bars, Curve
 from tagcf.views.doubt_plots import (
-    Names,
-    agreement,
     alternative_texts,
     balance_table,
+    control_name,
     curve_of,
     love_chart,
     overlap_bars,
@@ -22,24 +34,27 @@ from tagcf.views.doubt_plots import (
 )
 from tagcf.views.facts import OutcomeFacts
 from tagcf.views.forest import strength
-from tagcf.views.labels import TONES, effect_name
-from tagcf.views.numbers import count, plain
-from tagcf.views.picture import Column, RowChart, Table
+from tagcf.views.labels import join
+from tagcf.views.numbers import count, plain, share
+from tagcf.views.picture import RowChart, Table
 
 MOST_TAGS = 3  # with pictures
-FAILED = "✗ "
+MOST_LISTED = 12  # claims told in a sentence each; the table has all
+BALANCED = 0.005  # a difference after weighting below it prints as 0.00
+
+Pair = tuple[Effect, Doubt]
 
 
 @dataclass(frozen=True, slots=True)
 class TagDoubtView:
     """The pictures of one tag."""
 
-    name: str
-    other: str
-    line: str
+    claim: CheckedClaim
     placebo: Bars
+    placebo_note: str
     overlap: Bars | None
     overlap_note: str
+    balance_note: str
     balance: RowChart | None
     balance_table: Table | None
     curve: Curve | None
@@ -49,10 +64,14 @@ class TagDoubtView:
 
 @dataclass(frozen=True, slots=True)
 class DoubtView:
-    """Sentence, the table of all checks, and the pictures of the strongest claims."""
+    """Sentence, every claim with its result, the checks in numbers, and pictures."""
 
     sentence: str
-    table: Table
+    caption: str
+    checks: tuple[Check, ...]
+    claims: tuple[CheckedClaim, ...]
+    listed: tuple[CheckedClaim, ...]
+    more: str
     tags: tuple[TagDoubtView, ...]
 
 
@@ -64,131 +83,110 @@ def doubt_view(outcome: OutcomeFacts, doubts: tuple[Doubt, ...], names: Names) -
         for doubt in doubts
         if doubt.outcome == outcome.name and doubt.tag in effects
     ]
-    claims = [
-        (effect, doubt)
-        for effect, doubt in own
-        if effect.verdict in ("raises", "lowers") or doubt.stopped_by is not None
-    ]
     if not own:
         return None
-    claims.sort(key=lambda pair: (pair[1].stopped_by is None, -strength(pair[0])))
-    stopped = [doubt for _, doubt in claims if doubt.stopped_by is not None]
-    key = "doubt.sentence" if stopped else "doubt.sentence_none"
-    pictured = [pair for pair in claims if pair[1].balance or pair[1].overlap]
+    order: tuple[State, ...] = ("withdrawn", "depends", "stands", "none")
+    own.sort(key=lambda pair: (order.index(state_of(*pair)), -strength(pair[0])))
+    claims = [pair for pair in own if state_of(*pair) != "none"]
+    shown = claims or own
+    pictured = _few([pair for pair in shown if pair[1].balance or pair[1].overlap])
+    places = {effect.tag: at for at, (effect, _) in enumerate(pictured, start=1)}
+    told = {
+        effect.tag: checked_claim(outcome, effect, doubt, names, places.get(effect.tag))
+        for effect, doubt in shown
+    }
+    listed = tuple(told.values())[:MOST_LISTED] if claims else ()
+    more = len(told) - len(listed) if claims else 0
     return DoubtView(
-        sentence=say(
-            key if claims else "doubt.sentence_empty",
-            claims=count(len(claims)),
-            withdrawn=count(len(stopped)),
-        ),
-        table=_checks(outcome, claims or own, names),
-        tags=tuple(_tag_view(outcome, effect, doubt, names) for effect, doubt in _few(pictured)),
-    )
-
-
-def _few(pairs: list[tuple[Effect, Doubt]]) -> list[tuple[Effect, Doubt]]:
-    """Withdrawn claims first, but never all of the room."""
-    gone = [pair for pair in pairs if pair[1].stopped_by is not None]
-    stand = [pair for pair in pairs if pair[1].stopped_by is None]
-    return (gone[:1] + stand)[:MOST_TAGS]
-
-
-def _checks(outcome: OutcomeFacts, pairs: list[tuple[Effect, Doubt]], names: Names) -> Table:
-    heads = (
-        ("tag", False),
-        ("verdict", False),
-        ("placebo", True),
-        ("next_item", True),
-        ("robustness", True),
-        ("benchmark", False),
-        ("e_value", True),
-        ("gamma", True),
-        ("simultaneous", True),
-        ("same_sign", True),
-    )
-    return Table(
+        sentence=_sentence(claims),
         caption=say("doubt.table", outcome=outcome.label),
-        columns=tuple(Column(say(f"doubt.head_{key}"), numeric) for key, numeric in heads),
-        rows=tuple(_cells(outcome, effect, doubt, names) for effect, doubt in pairs),
-        tones=tuple(TONES[effect.verdict] for effect, _ in pairs),
+        checks=checks(),
+        claims=tuple(told.values()),
+        listed=listed,
+        more=say("doubt.more", n=count(more)) if more else "",
+        tags=tuple(_tag_view(outcome, pair, told[pair[0].tag], names) for pair in pictured),
     )
 
 
-def _cells(outcome: OutcomeFacts, effect: Effect, doubt: Doubt, names: Names) -> tuple[str, ...]:
-    scale, label = outcome.scale, effect_name(effect)
-    next_item = next((one for one in doubt.negatives if one.name == "next_item"), None)
-    past = ""
-    if next_item is not None:
-        interval = scale.interval(next_item.ci_low, next_item.ci_high)
-        past = f"{scale.bare(next_item.estimate)} {interval}"
-        past = FAILED + past if doubt.stopped_by == "next_item" else past
-    verdict = say(f"doubt.stopped_{doubt.stopped_by}") if doubt.stopped_by else say("doubt.stands")
-    if effect.verdict == "no clear effect":
-        verdict = say("report.verdict_no_clear_effect")
-    return (
-        label.name,
-        verdict,
-        _placebo_text(doubt),
-        past,
-        _dash(doubt.robustness_interval, 2),
-        _benchmark_text(doubt, names),
-        _pair(doubt.e_value, doubt.e_value_limit),
-        _dash(doubt.gamma, 2),
-        _small(doubt.simultaneous_p),
-        agreement(effect, doubt.specifications),
-    )
+def _sentence(claims: list[Pair]) -> str:
+    """Count the claims by what the checks came to."""
+    if not claims:
+        return say("doubt.sentence_empty")
+    found = Counter(state_of(*pair) for pair in claims)
+    clauses = [
+        say(f"doubt.count_{state}_{'one' if found[state] == 1 else 'many'}", n=count(found[state]))
+        for state in STATES
+        if found[state]
+    ]
+    if len(claims) == 1:
+        return say("doubt.sentence_one", clauses=join(clauses))
+    return say("doubt.sentence", claims=count(len(claims)), clauses=join(clauses))
 
 
-def _placebo_text(doubt: Doubt) -> str:
-    written = _small(doubt.placebo_p)
-    return FAILED + written if doubt.placebo_p > PLACEBO_LEVEL else written
+def _few(pairs: list[Pair]) -> list[Pair]:
+    """One of each result first, but never more than there is room for."""
+    first: dict[State, Pair] = {}
+    for pair in pairs:
+        first.setdefault(state_of(*pair), pair)
+    strongest = sorted(pairs, key=lambda pair: (state_of(*pair) == "withdrawn", -strength(pair[0])))
+    chosen = [*first.values(), *(pair for pair in strongest if pair not in first.values())]
+    few = chosen[:MOST_TAGS]
+    return [pair for pair in pairs if pair in few]
 
 
-def _small(p: float | None) -> str:
-    if p is None:
-        return "—"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _dash(value: float | None, decimals: int) -> str:
-    return "—" if value is None else plain(value, decimals)
-
-
-def _pair(value: float | None, limit: float | None) -> str:
-    return "—" if value is None or limit is None else f"{value:.2f} ({limit:.2f})"
-
-
-def _benchmark_text(doubt: Doubt, names: Names) -> str:
-    if doubt.benchmark is None:
-        return "—"
-    control = control_label(doubt.benchmark.control, names)
-    times = doubt.benchmark.times_interval
-    if times >= 100:
-        return say("doubt.times_many", control=control)
-    return say("doubt.times", times=f"{times:.1f}", control=control)
-
-
-def _tag_view(outcome: OutcomeFacts, effect: Effect, doubt: Doubt, names: Names) -> TagDoubtView:
-    label = effect_name(effect)
-    verdict = say(f"doubt.stopped_{doubt.stopped_by}") if doubt.stopped_by else say("doubt.stands")
+def _tag_view(outcome: OutcomeFacts, pair: Pair, claim: CheckedClaim, names: Names) -> TagDoubtView:
+    effect, doubt = pair
     alternatives = {} if doubt.overlap is None else alternative_texts(outcome, doubt.overlap)
-    same = agreement(effect, doubt.specifications)
+    found = doubt.specifications
+    shares = agreement(effect, found)
+    left = tuple(one for one in doubt.balance if abs(one.after) >= BALANCED)
     return TagDoubtView(
-        name=label.name,
-        other=label.other,
-        line=verdict,
-        placebo=placebo_bars(doubt, label.name),
-        overlap=None if doubt.overlap is None else overlap_bars(doubt.overlap, label.name),
+        claim=claim,
+        placebo=placebo_bars(doubt, claim.name),
+        placebo_note=say("doubt.placebo_note", n=len(doubt.placebo_draws), p=_equation(claim)),
+        overlap=None if doubt.overlap is None else overlap_bars(doubt.overlap, claim.name),
         overlap_note=say("doubt.overlap_note", **alternatives) if alternatives else "",
-        balance=love_chart(doubt.balance, names, label.name) if doubt.balance else None,
-        balance_table=balance_table(doubt.balance, names, label.name) if doubt.balance else None,
-        curve=curve_of(outcome, effect, doubt.specifications, names)
-        if doubt.specifications
-        else None,
-        curve_note=say("doubt.curve_note", n=len(doubt.specifications), same=same)
-        if doubt.specifications
+        balance_note=_balance_note(doubt.balance, left, names),
+        balance=love_chart(left, names, claim.name) if len(left) > 1 else None,
+        balance_table=balance_table(doubt.balance, names, claim.name) if doubt.balance else None,
+        curve=curve_of(outcome, effect, found, names) if shares else None,
+        curve_note=say(
+            "doubt.curve_note", n=len(found), same=share(shares[0]), clear=share(shares[1])
+        )
+        if shares
         else "",
-        table=specifications_table(outcome, doubt.specifications, names)
-        if doubt.specifications
-        else None,
+        table=specifications_table(outcome, found, names) if found else None,
     )
+
+
+def _equation(claim: CheckedClaim) -> str:
+    """Write "= 0.010" or "≤ 0.005"."""
+    p = claim.cells[CHECKS.index("placebo")].removeprefix(FAILED)
+    return p if p[0] in "≤<" else f"=\N{NO-BREAK SPACE}{p}"
+
+
+def _balance_note(balance: tuple[Balance, ...], left: tuple[Balance, ...], names: Names) -> str:
+    """Say what is balanced by construction, and what is not."""
+    zero = [one for one in balance if one not in left]
+    clauses = []
+    if zero:
+        worst = max(zero, key=lambda one: abs(one.before))
+        clauses.append(
+            say(
+                "doubt.balance_zero",
+                n=len(zero),
+                control=coded(worst.control, names),
+                before=plain(abs(worst.before), 2),
+            )
+        )
+    clauses += [
+        say(
+            "doubt.balance_left",
+            control=control_name(one, names),
+            before=plain(abs(one.before), 2),
+            after=plain(abs(one.after), 2),
+        )
+        for one in left[:1]
+        if len(left) == 1
+    ]
+    return say("report.space").join([*clauses, say("doubt.balance_matching")]) if balance else ""

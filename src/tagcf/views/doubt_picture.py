@@ -56,4 +56,5 @@ class Curve:
     axis: str
     scale: Scale
     domain: tuple[float, float]
+    zero: str  # where zero lies if it is outside the domain; empty inside
     legend: tuple[Key, ...]

@@ -7,6 +7,7 @@ import numpy as np
 from tagcf.text import say
 from tagcf.types import Balance, Doubt, Effect, Overlap, Specification
 from tagcf.views.balance import LIMIT, WIDEST, control_label
+from tagcf.views.doubt_checks import Names, agreement, coded
 from tagcf.views.doubt_picture import Bars, Choice, Curve, CurvePoint
 from tagcf.views.facts import OutcomeFacts
 from tagcf.views.forest import axis_title
@@ -15,18 +16,8 @@ from tagcf.views.numbers import Scale, plain, share
 from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table, domain_around
 
 BINS = 24
+NEAR = 0.35  # of the range: zero this close beside it is drawn
 KINDS = ("rows", "groups", "controls", "weights")  # of choices, as in `Specification`
-Names = dict[str, tuple[str, str]]
-
-
-def agreement(effect: Effect, specifications: tuple[Specification, ...]) -> str:
-    """Share of the specifications with the same sign, and clear of zero on that side."""
-    if not specifications or effect.estimate is None:
-        return "—"
-    side = 1 if effect.estimate > 0 else -1
-    same = np.mean([one.estimate * side > 0 for one in specifications])
-    clear = np.mean([(one.ci_low if side > 0 else -one.ci_high) > 0 for one in specifications])
-    return f"{share(float(same))} ({share(float(clear))})"
 
 
 def placebo_bars(doubt: Doubt, name: str) -> Bars:
@@ -80,7 +71,8 @@ def alternative_texts(outcome: OutcomeFacts, overlap: Overlap) -> dict[str, str]
     return {"off": share(overlap.off_support), "cut": f"{overlap.cut:.2f}", **found}
 
 
-def _control(one: Balance, names: Names) -> str:
+def control_name(one: Balance, names: Names) -> str:
+    """Name a control of the balance."""
     popular = one.control == "popularity"
     return say("doubt.popularity") if popular else control_label(one.control, names)
 
@@ -92,7 +84,7 @@ def balance_table(balance: tuple[Balance, ...], names: Names, tag: str) -> Table
         caption=say("doubt.table_balance", tag=tag),
         columns=tuple(Column(say(f"doubt.head_{key}"), numeric) for key, numeric in heads),
         rows=tuple(
-            (_control(one, names), plain(one.before, 3), plain(one.after, 3)) for one in balance
+            (control_name(one, names), plain(one.before, 3), plain(one.after, 3)) for one in balance
         ),
     )
 
@@ -104,7 +96,7 @@ def love_chart(balance: tuple[Balance, ...], names: Names, name: str) -> RowChar
         before, after = abs(one.before), abs(one.after)
         rows.append(
             Row(
-                name=_control(one, names),
+                name=control_name(one, names),
                 other="",
                 tone="adjusted",
                 spans=(Span(after, before, "gap", "naive"),),
@@ -149,12 +141,14 @@ def curve_of(
         for one in found
     )
     ends = [end for one in found for end in (one.ci_low, one.ci_high)]
+    domain, zero = _domain([one.estimate for one in found], ends)
+    shares = agreement(effect, found) or (0.0, 0.0)
     return Curve(
         description=say(
             "doubt.curve_aria",
             tag=effect_name(effect).name,
             n=len(found),
-            same=agreement(effect, found),
+            same=share(shares[0]),
         ),
         points=points,
         choices=tuple(
@@ -167,13 +161,25 @@ def curve_of(
         main=effect.estimate or 0.0,
         axis=axis_title(outcome),
         scale=outcome.scale,
-        domain=domain_around([one.estimate for one in found], ends),
+        domain=domain,
+        zero=zero,
         legend=(
             Key("circle", "adjusted", say("doubt.legend_clear")),
             Key("circle", "unclear", say("doubt.legend_unclear")),
             Key(None, "unclear", say("doubt.legend_main"), stroke="gap"),
         ),
     )
+
+
+def _domain(estimates: list[float], ends: list[float]) -> tuple[tuple[float, float], str]:
+    """Fit the axis to the data; where zero is far outside, say on which side it is."""
+    low, high = domain_around(estimates, ends, zero=False)
+    room = NEAR * (high - low)
+    if low - room > 0:
+        return (low, high), say("doubt.zero_below")
+    if high + room < 0:
+        return (low, high), say("doubt.zero_above")
+    return domain_around(estimates, ends), ""
 
 
 _ORDER = (
@@ -187,18 +193,21 @@ def _order(value: str) -> tuple[int, str]:
     return (_ORDER.index(value) if value in _ORDER else len(_ORDER), value)
 
 
-def _choice_name(kind: str, value: str, names: Names) -> str:
+def _choice_name(kind: str, value: str, names: Names, *, code: bool = False) -> str:
+    """Name a choice; raw column names in backticks where the page can set them as code."""
     if value.startswith("without:"):
-        return say("doubt.without", control=control_label(value.partition(":")[2], names))
+        name = coded if code else control_label
+        return say("doubt.without", control=name(value.partition(":")[2], names))
     return say(f"doubt.{kind}_{value}")
 
 
 def specifications_table(
     outcome: OutcomeFacts, found: tuple[Specification, ...], names: Names
 ) -> Table:
-    """All specifications of one tag."""
+    """All specifications of one tag, with the choices in which they differ."""
     scale = outcome.scale
-    heads = [Column(say(f"doubt.kind_{kind}")) for kind in KINDS]
+    kinds = [kind for kind in KINDS if len({getattr(one, kind) for one in found}) > 1]
+    heads = [Column(say(f"doubt.kind_{kind}")) for kind in kinds]
     return Table(
         caption=say("doubt.table_specifications", outcome=outcome.label),
         columns=(
@@ -209,7 +218,7 @@ def specifications_table(
         rows=tuple(
             (
                 str(at + 1),
-                *(_choice_name(kind, getattr(one, kind), names) for kind in KINDS),
+                *(_choice_name(kind, getattr(one, kind), names, code=True) for kind in kinds),
                 f"{scale.bare(one.estimate)} {scale.interval(one.ci_low, one.ci_high)}",
             )
             for at, one in enumerate(found)

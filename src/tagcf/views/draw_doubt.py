@@ -17,45 +17,53 @@ from tagcf.views.svg import (
     ticks,
 )
 
-BARS_WIDE, BARS_HIGH = 440.0, 232.0
+BARS_HIGH = 232.0
+PHONE = 320.0  # drawn for phones, where no text may shrink
+WIDE_FROM = 600.0
 SIDE, HEAD, FOOT = 14.0, 46.0, 44.0
 CURVE_HIGH = 210.0
 CHOICE = 18.0  # height of a choice's line
 KIND_GAP = 9.0
-NAMES = 200.0  # width of the choices' names
+NAMES = 216.0  # width of the choices' names
 
 
-def draw_bars(bars: Bars) -> Markup:
+def draw_bars(bars: Bars, width: float) -> Markup:
     """Draw two histograms face to face, or one with a mark, as an ``<svg>`` element."""
-    axis = Axis(*bars.domain, SIDE, BARS_WIDE - SIDE)
+    axis = Axis(*bars.domain, SIDE, width - SIDE)
     top, bottom = HEAD, BARS_HIGH - FOOT
     base = (top + bottom) / 2 if bars.below else bottom
-    parts = [text(bars.title, 0, 14, class_="head title")]
+    parts = [text(fit_text(bars.title, width, SMALL), 0, 14, class_="head title")]
     if bars.inside is not None:
         for low, high in ((bars.domain[0], bars.inside[0]), (bars.inside[1], bars.domain[1])):
             if high > low:
-                x, width = axis.at(low), axis.at(high) - axis.at(low)
-                shade = element("rect", x=x, y=top, width=width, height=bottom - top, class_="off")
+                x, wide = axis.at(low), axis.at(high) - axis.at(low)
+                shade = element("rect", x=x, y=top, width=wide, height=bottom - top, class_="off")
                 parts.append(shade)
     tallest = max([1e-12, *bars.above, *bars.below])
     parts += _heights(bars.above, bars.domain, axis, base, (base - top) / tallest, "above")
     parts += _heights(bars.below, bars.domain, axis, base, (base - bottom) / tallest, "below")
-    parts.append(line(SIDE, base, BARS_WIDE - SIDE, base, "zero"))
+    parts.append(line(SIDE, base, width - SIDE, base, "zero"))
     found = ticks(*bars.domain, 6)
     step = found[1] - found[0] if len(found) > 1 else 1.0
     for value in found:
         label = _plain(value, step)
         parts.append(text(label, axis.at(value), bottom + 17, class_="tick", text_anchor="middle"))
     parts.append(
-        text(bars.axis, BARS_WIDE / 2, bottom + 37, class_="axis-title", text_anchor="middle")
+        text(
+            fit_text(bars.axis, width, SMALL),
+            width / 2,
+            bottom + 37,
+            class_="axis-title",
+            text_anchor="middle",
+        )
     )
     if bars.mark is not None:
-        parts += _mark(*bars.mark, axis, bottom)
+        parts += _mark(*bars.mark, axis, bottom, width)
     body = element(
         "svg",
         *parts,
-        viewBox=f"0 0 {BARS_WIDE:g} {BARS_HIGH:g}",
-        class_="chart bars",
+        viewBox=f"0 0 {width:g} {BARS_HIGH:g}",
+        class_=f"chart bars {'narrow' if width <= PHONE else 'wide'}",
         role="img",
         aria_label=bars.description,
     )
@@ -85,10 +93,10 @@ def _heights(
     return found
 
 
-def _mark(at: float, name: str, axis: Axis, bottom: float) -> list[str]:
+def _mark(at: float, name: str, axis: Axis, bottom: float, width: float) -> list[str]:
     x = axis.at(at)
     room = text_width(name, SMALL) / 2
-    centre = min(max(x, room), BARS_WIDE - room)
+    centre = min(max(x, room), width - room)
     return [
         line(x, HEAD - 8, x, bottom, "marked"),
         text(name, centre, HEAD - 13, class_="marked-name", text_anchor="middle"),
@@ -103,16 +111,14 @@ def _plain(value: float, step: float) -> str:
 
 def draw_curve(curve: Curve, width: float) -> Markup:
     """Draw a specification curve; narrow ones leave out what was chosen (the table has it)."""
-    wide = width > 600
-    left = NAMES if wide else 8.0
-    names = [name for kind in curve.choices for name in kind.names]
-    below = len(names) * CHOICE + len(curve.choices) * KIND_GAP if wide else 0.0
-    label_room = 0.0 if wide else 16.0
-    height = CURVE_HIGH + label_room + below + 12
-    y = Axis(*curve.domain, CURVE_HIGH + label_room, 24.0 + label_room)
-    span = max(len(curve.points), 1)
-    gap = (width - left - 8.0) / span
-    parts = [_levels(curve, y, left, width, wide=wide)]
+    wide = width > WIDE_FROM
+    left = NAMES if wide else 40.0
+    lines = sum(1 + len(kind.names) for kind in curve.choices)
+    below = lines * CHOICE + len(curve.choices) * KIND_GAP if wide else 0.0
+    height = CURVE_HIGH + below + 12
+    y = Axis(*curve.domain, CURVE_HIGH, 26.0)
+    gap = (width - left - 8.0) / max(len(curve.points), 1)
+    parts = [_levels(curve, y, left, width)]
     for tone, clear in (("unclear", False), ("adjusted", True)):
         some = [
             (left + (at + 0.5) * gap, point)
@@ -137,8 +143,8 @@ def draw_curve(curve: Curve, width: float) -> Markup:
     return Markup(body)  # noqa: S704 - every text inside was escaped by `svg.text` or `element`
 
 
-def _levels(curve: Curve, y: Axis, left: float, width: float, *, wide: bool) -> str:
-    """Ticks with their lines; narrow charts write them above the line, at the right edge."""
+def _levels(curve: Curve, y: Axis, left: float, width: float) -> str:
+    """Ticks with their lines, and where zero is if it is out of view."""
     found = ticks(*curve.domain, 5)
     step = found[1] - found[0] if len(found) > 1 else 1.0
     parts = []
@@ -146,14 +152,14 @@ def _levels(curve: Curve, y: Axis, left: float, width: float, *, wide: bool) -> 
         kind = "zero" if abs(value) < step / 2 else "grid"
         parts.append(line(left, y.at(value), width, y.at(value), kind))
         label = tick_label(value, step, curve.scale, as_change=True)
-        if wide:
-            place = {"x": left - 8, "y": y.at(value) + 4}
-        else:
-            place = {"x": width, "y": y.at(value) - 4}
-        parts.append(text(label, place["x"], place["y"], class_="tick", text_anchor="end"))
+        parts.append(text(label, left - 8, y.at(value) + 4, class_="tick", text_anchor="end"))
     parts.append(line(left, y.at(curve.main), width, y.at(curve.main), "guide"))
-    title = fit_text(curve.axis, width - 8, SMALL)
+    title = fit_text(curve.axis, width * 0.55, SMALL)
     parts.append(text(title, 0, 12, class_="axis-title"))
+    if curve.zero:
+        below = curve.domain[0] > 0
+        place = CURVE_HIGH + 8 if below else 12.0
+        parts.append(text(curve.zero, width, place, class_="zero-side", text_anchor="end"))
     return "".join(parts)
 
 
@@ -164,10 +170,11 @@ def _chosen(curve: Curve, left: float, gap: float) -> list[str]:
     for kind, choice in enumerate(curve.choices):
         y += KIND_GAP
         parts.append(line(0, y - 4, left + gap * len(curve.points), y - 4, "rule"))
+        parts.append(text(choice.name, 0, y + 11, class_="kind"))
+        y += CHOICE
         for position, name in enumerate(choice.names):
-            label = f"{choice.name} · {name}" if position == 0 else name
-            label = fit_text(label, NAMES - 22, SMALL)
-            parts.append(text(label, left - 12, y + 10, class_="tick", text_anchor="end"))
+            label = fit_text(name, NAMES - 28, SMALL)
+            parts.append(text(label, 14, y + 10, class_="tick"))
             for at, point in enumerate(curve.points):
                 if point.choices[kind] == position:
                     marked[point.clear] += f"M{left + (at + 0.5) * gap:.1f} {y + 1.5:.1f}v10"

@@ -7,17 +7,19 @@ from contextvars import copy_context
 from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tagcf.text import Language, choose_language, say
-from tagcf.views.doubt_picture import Curve
-from tagcf.views.draw_doubt import draw_bars, draw_curve
+from tagcf.views.doubt_picture import Bars, Curve
+from tagcf.views.draw_doubt import PHONE, draw_bars, draw_curve
 from tagcf.views.draw_plane import draw_plane
 from tagcf.views.draw_rows import NARROW, WIDE, draw_rows
 from tagcf.views.facts import ReportFacts
 from tagcf.views.picture import Key, RowChart
 from tagcf.views.report import report_view
 from tagcf.views.svg import element, line, marker
+
+HALF = 440.0  # width of a picture that shares its line with another
 
 # A Chinese line may not end between a number and its measure word: "3 个".
 _HAN_AFTER_NUMBER = re.compile(r"\d [\u4e00-\u9fff]")
@@ -62,10 +64,11 @@ def _environment() -> Environment:
         "say": say,
         "draw_rows": draw_both,
         "draw_plane": draw_plane,
-        "draw_bars": draw_bars,
+        "draw_bars": draw_bars_both,
         "draw_curve": draw_curve_both,
         "draw_key": draw_key,
     }
+    environment.filters["code"] = with_code
     return environment
 
 
@@ -76,7 +79,20 @@ def draw_both(chart: RowChart) -> Markup:
 
 def draw_curve_both(curve: Curve) -> Markup:
     """Draw a specification curve for wide pages and for phones."""
-    return draw_curve(curve, WIDE.width) + draw_curve(curve, NARROW.width)
+    return draw_curve(curve, WIDE.width) + draw_curve(curve, PHONE)
+
+
+def draw_bars_both(bars: Bars) -> Markup:
+    """Draw a distribution for wide pages and for phones."""
+    return draw_bars(bars, HALF) + draw_bars(bars, PHONE)
+
+
+def with_code(written: str) -> Markup:
+    """Set what stands between backticks as code; everything is escaped."""
+    parts = [escape(part) for part in written.split("`")]
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
 
 
 def draw_key(key: Key) -> Markup:

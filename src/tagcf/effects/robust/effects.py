@@ -91,14 +91,15 @@ def _fit(
         fit = fit_joint(task.log, task.carried, design, outcomes, joint, columns)
         return _Fits(from_joint(fit, design), None, None)
     sums = known.base.crossed.sums if known and known.base.crossed else None
-    base = fit_robust(task.log, task.carried, design, outcomes, using, columns, sums)
+    least = task.question.min_items
+    base = fit_robust(task.log, task.carried, design, outcomes, using, columns, sums, least)
     if design.rows.exposure != "random" or using.rows != "auto":
         return _Fits(base, None, None)
     rows = replace(design.rows, exposure="chosen", usual_propensity=None)
     other = replace(design, rows=rows)
     other_crossed = known.chosen.crossed if known and known.chosen else None
     sums = other_crossed.sums if other_crossed else None
-    chosen = fit_robust(task.log, task.carried, other, outcomes, using, columns, sums)
+    chosen = fit_robust(task.log, task.carried, other, outcomes, using, columns, sums, least)
     enough = np.minimum(base.items, chosen.items) >= task.question.min_items
     supported = np.minimum(base.on_support, chosen.on_support) >= LEAST_ON_SUPPORT
     pair = (base.solved, base.errors), (chosen.solved, chosen.errors)

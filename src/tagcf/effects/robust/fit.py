@@ -22,6 +22,8 @@ from tagcf.effects.robust.outcome import OutcomeModel, cell_outcomes, fit_outcom
 from tagcf.effects.robust.score import cross_fitted_scores, score_data
 from tagcf.types import Codes, EventLog, Floats, Mask
 
+Positions = NDArray[np.integer]
+
 
 @dataclass(frozen=True, slots=True)
 class CrossFit:
@@ -93,6 +95,7 @@ def fit_robust(
     using: Robust,
     columns: Mask,
     sums: FoldSums | None = None,
+    least_items: int = 0,
 ) -> RobustFit:
     """Estimate average effects on outcomes that share their weights.
 
@@ -104,6 +107,8 @@ def fit_robust(
         (T,) tags that are held against one another.
     sums
         Of the same rows and outcomes, where they are already at hand.
+    least_items
+        Tags on fewer items are held for the others, but get no score of their own.
     """
     tags = carried[design.cell_item]
     group, n_groups = design.cell_group, design.n_groups
@@ -126,8 +131,11 @@ def fit_robust(
         )
     else:
         ridge = using.nuisances.penalties
-        scores = _scores(
-            part, cell_tags, sums.fold, counted.weight, tags, design, solved.kept, ridge
+        used = np.unique(design.cell_item[sums.total.weight > 0])
+        told = np.flatnonzero(np.asarray(carried[used].sum(axis=0)) >= least_items)
+        scores = np.tile(counted.weight @ tags / max(counted.weight.sum(), 1e-300), (len(tags), 1))
+        scores[:, told] = _scores(
+            part, cell_tags, sums.fold, counted.weight, tags, design, solved.kept, ridge, told
         )
     weighting = weigh(scores, tags, counted.weight, group, n_groups)
     residual = model.cell_residuals(cell_y) * counted.weight[:, None]
@@ -159,15 +167,16 @@ def _scores(
     design: Design,
     kept: Mask,
     penalties: tuple[float, ...],
+    told: Positions,
 ) -> Floats:
-    """(C, T) scores on all other tags that are held, and on the cells' mean controls."""
+    """(C, told) scores on all other tags that are held, and on the cells' mean controls."""
     held = np.flatnonzero(kept)
     own = np.full(tags.shape[1], -1, dtype=np.int32)
     own[held] = np.arange(held.size)
     data = score_data(
         np.hstack([cell_tags[:, held], part.cell_x]),
-        own,
-        tags,
+        own[told],
+        tags[:, told],
         weight,
         design.cell_group,
         design.n_groups,
