@@ -114,7 +114,7 @@ def test_the_table_has_every_claim_and_what_stopped_it() -> None:
     assert "p = 0.21" in first.why
     assert {claim.result for claim in view.claims[1:]} == {"stands"}
     assert first.cells[CHECKS.index("benchmark")] == "2.5 times `duration_s`"
-    assert f"{len(claims) + 1} claims were checked: {len(claims)} stand, 1 was" in view.sentence
+    assert f"{len(claims) + 1} claims were checked: {len(claims)} stand; 1 was" in view.sentence
     assert len(view.tags) == MOST_TAGS
 
 

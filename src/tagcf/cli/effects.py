@@ -236,7 +236,9 @@ def _print(shown: list[Effect], wording: Wording) -> None:
         for effect in sorted(shown, key=_order)
     ]
     print_table(columns, rows, {"estimate", "q", "items"})
-    if shown and all(effect.verdict == "cannot tell" for effect in shown):
+    if not shown:
+        click.echo(say("effects.none_of_this_kind"))
+    elif all(effect.verdict == "cannot tell" for effect in shown):
         click.echo(_nothing_told(shown))
 
 

@@ -185,11 +185,16 @@ def of_tags_only(answers: Sequence[Answer], wanted: set[str]) -> tuple[Answer, .
     if not wanted:
         return tuple(answers)
     return tuple(
-        replace(one, rows=tuple(row for row in one.rows if row.tag in wanted))
-        if one.key in {"for_user", "borrowed", "kin"}
-        else one
+        _of_tags(one, wanted) if one.key in {"for_user", "borrowed", "kin"} else one
         for one in answers
     )
+
+
+def _of_tags(answer: Answer, wanted: set[str]) -> Answer:
+    rows = tuple(row for row in answer.rows if row.tag in wanted)
+    lost = answer.rows and not rows
+    silent = (say(f"effects.silent_tags_{answer.key}"),) if lost else ()
+    return replace(answer, rows=rows, silent=silent + answer.silent)
 
 
 def _without_rows(key: str, rows: Sequence[Any], outcomes: Sequence[str]) -> Answer:
@@ -219,9 +224,8 @@ def _on_ground(
         silent = (say("effects.silent_for_user", outcomes=", ".join(untold)),) if untold else ()
         answers.append(Answer("for_user", tuple(rows), silent + by_period))
     if asked.mediation:
-        split = [
-            one for text in asked.mediation for one in mediation(ground, *two_tags(text, known))
-        ]
+        asked_for = [two_tags(text, known) for text in asked.mediation]
+        split = [one for two in asked_for for one in mediation(ground, *two)]
         answers.append(Answer("mediation", tuple(split), by_period))
     return answers
 

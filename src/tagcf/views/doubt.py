@@ -34,7 +34,6 @@ from tagcf.views.doubt_plots import (
 )
 from tagcf.views.facts import OutcomeFacts
 from tagcf.views.forest import strength
-from tagcf.views.labels import join
 from tagcf.views.numbers import count, plain, share
 from tagcf.views.picture import RowChart, Table
 
@@ -119,8 +118,8 @@ def _sentence(claims: list[Pair]) -> str:
         if found[state]
     ]
     if len(claims) == 1:
-        return say("doubt.sentence_one", clauses=join(clauses))
-    return say("doubt.sentence", claims=count(len(claims)), clauses=join(clauses))
+        return say("doubt.sentence_one", clauses=say("doubt.semicolon").join(clauses))
+    return say("doubt.sentence", claims=count(len(claims)), clauses=say("doubt.semicolon").join(clauses))
 
 
 def _few(pairs: list[Pair]) -> list[Pair]:
