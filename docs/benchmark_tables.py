@@ -114,6 +114,7 @@ def fill(page: str, put: Callable[[str, str, str], str]) -> str:
         "speed": speed_table,
         "accuracy": accuracy_table,
         "growth": growth_sentence,
+        "scale": scale_table,
         "halves": halves_table,
         "verdicts": verdicts_table,
         "tags": tags_table,
@@ -189,6 +190,22 @@ def growth_sentence() -> str:
         f"{growth['exponent in tags']:.2f} in tags "
         f"({growth['exponent in tags, last doubling']:.2f} from 200 to 400)."
     )
+
+
+def scale_table() -> str:
+    """Time and peak memory by rows."""
+    lines = [
+        "| impressions | Parquet | read, CPU s | peak memory | effects, CPU s | peak memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in _read("scale")["results"]:
+        read, effects = one["read"], one["effects"]
+        lines.append(
+            f"| {one['rows']:,} | {one['parquet_mb'] / 1000:.2f} GB | {read['cpu_s']:.0f} "
+            f"| {read['peak_mb'] / 1000:.1f} GB | {effects['cpu_s']:.0f} "
+            f"| {effects['peak_mb'] / 1000:.1f} GB |"
+        )
+    return "\n".join(lines)
 
 
 def halves_table() -> str:

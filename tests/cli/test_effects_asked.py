@@ -146,14 +146,17 @@ def test_only_the_answer_is_printed(world: Path, run) -> None:
 
 
 def test_words_and_units_of_the_language(world: Path, run) -> None:
-    asked = (*CLICK, "--tag", "camping", "--kin", "--pair", "camping:healing", "--siblings")
+    asked = (*CLICK, "--tag", "healing", "--kin", "--pair", "camping:healing", "--siblings")
     english = run("effects", world, *asked, "camping").stdout
     chinese = run("effects", world, *asked, "camping", "--lang", "zh").stdout
     assert re.search(r"^Camping\tHealing\tclick\t", english, re.MULTILINE)
     assert re.search(r"^露营\t治愈感\tclick\t.*\t无法判断", chinese, re.MULTILINE)
-    kin = re.compile(r"^Camping\tclick\t.*\t[+−]?\d+\.\d+ pp\t[+−]?[\d.]+ … [+−]?[\d.]+$", re.M)
+    kin = re.compile(
+        r"^Healing\tclick\temotion\t.*\t[+−]?\d+\.\d+ pp\t[+−]?[\d.]+ … [+−]?[\d.]+$", re.M
+    )
     assert kin.search(english)
     assert "个百分点" in chinese
+    assert "\t情绪\t" in chinese
     for raw in ("ci_low", "n_both", "cannot tell\t", "few_"):
         assert raw not in english
     assert not re.search(r"[a-z]{4,}-[a-z]{4,}\t", chinese)
@@ -167,6 +170,19 @@ def test_the_main_table_has_the_same_units(world: Path, run) -> None:
     written = table.splitlines()[1].split("\t")[3]
     number = float(written.removesuffix(" pp").replace("−", "-"))
     assert number == pytest.approx(100 * row["estimate"], abs=0.06)
+
+
+def test_only_the_wanted_tags_are_answered(world: Path, run) -> None:
+    kin = json.loads(run("effects", world, "--kin", "--tag", "healing", "--json").stdout)["kin"]
+    assert {row["tag"] for row in kin} == {"healing"}
+    done = run("effects", world, *CLICK, "--kin", "--tag", "camping")
+    assert done.stdout.splitlines()[-1] == "None of the tags asked for can be told."
+
+
+def test_no_effects_of_a_kind_are_said_to_be_none(few: Path, run) -> None:
+    done = run("effects", few, "--using", "robust", "--outcome", "return_7d")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("There are no effects of this kind")
 
 
 # ── empty answers ───────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tagcf.tags.names import known_tags
@@ -88,5 +89,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: se
     for column, word in zip(columns, words, strict=True):
         table.add_column(word, justify="right" if column in right else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # a reason may name a table of the settings: [tags]
     Console().print(table)
