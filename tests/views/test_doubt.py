@@ -127,7 +127,7 @@ def test_without_doubts_there_is_no_block() -> None:
 def test_the_same_sign_is_counted() -> None:
     view = clicks(made_up_doubts(made_up_facts()))
     shares = [claim.cells[CHECKS.index("same_sign")] for claim in view.claims]
-    assert all(re.fullmatch(r"\d+% agree, \d+% clear of 0", text) for text in shares)
+    assert all(re.fullmatch(r"\d+% agree, \d+% clear of\s0", text) for text in shares)
     assert view.tags[0].curve is not None
     assert len(view.tags[0].curve.points) == 24
     assert [len(choice.names) for choice in view.tags[0].curve.choices] == [3, 2, 4]

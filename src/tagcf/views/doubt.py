@@ -117,9 +117,10 @@ def _sentence(claims: list[Pair]) -> str:
         for state in STATES
         if found[state]
     ]
+    told = say("doubt.semicolon").join(clauses)
     if len(claims) == 1:
-        return say("doubt.sentence_one", clauses=say("doubt.semicolon").join(clauses))
-    return say("doubt.sentence", claims=count(len(claims)), clauses=say("doubt.semicolon").join(clauses))
+        return say("doubt.sentence_one", clauses=told)
+    return say("doubt.sentence", claims=count(len(claims)), clauses=told)
 
 
 def _few(pairs: list[Pair]) -> list[Pair]:
