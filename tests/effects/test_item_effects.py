@@ -135,3 +135,15 @@ def test_variance_between_means() -> None:
     means = random.normal(scale=np.sqrt(0.7 + noise))
     assert between_variance(means, noise, means.size) == pytest.approx(0.7, abs=0.08)
     assert between_variance(random.normal(size=50) * 1e-3, noise[:50], 50) == 0.0
+
+
+def test_rows_of_an_item_that_are_all_alike_make_items_count_alike() -> None:
+    world = data(4)
+    world["y"] = (world["carried"] @ [0.5, 0.0, -0.4] + np.sin(np.arange(N_ITEMS)))[world["item"]]
+    world["control"] = np.zeros(world["item"].size)
+    ours = fit(world, author=False)
+    of_items = np.array([world["y"][world["item"] == one][0] for one in range(N_ITEMS)])
+    columns = np.column_stack([world["carried"], np.ones(N_ITEMS)])
+    expected = np.linalg.lstsq(columns, of_items)[0][:N_TAGS]
+    np.testing.assert_allclose(ours.solved.coef[:, 0], expected, atol=2e-3)
+    assert (ours.errors.effective[0] > 5).all()
