@@ -214,7 +214,7 @@ def test_the_same_estimates_are_no_difference(capsys: pytest.CaptureFixture[str]
     from tagcf.cli.answers import print_answers
     from tagcf.cli.effect_cells import Wording
     from tagcf.cli.heterogeneity import Answer
-    from tagcf.types import UserEffect
+    from tagcf.effects.heterogeneity.answers import UserEffect
 
     like = UserEffect("t", "click", "u", 0.05, 0.05, 0.02, 0.08, 1, 90, None)
     unlike = replace(like, outcome="like", estimate=0.09, ci_low=0.06, ci_high=0.12)

@@ -17,8 +17,7 @@ from tagcf.cli.effect_cells import (
     verdict_cell,
 )
 from tagcf.cli.heterogeneity import Answer
-from tagcf.text import say
-from tagcf.types import (
+from tagcf.effects.heterogeneity.answers import (
     BorrowedEffect,
     Mediation,
     PairEffect,
@@ -26,6 +25,7 @@ from tagcf.types import (
     SiblingComparison,
     UserEffect,
 )
+from tagcf.text import say
 from tagcf.views.numbers import Scale
 
 Cells = Callable[[Any, Wording, Scale], list[str]]

@@ -18,11 +18,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from tagcf.effects.heterogeneity.answers import BorrowedEffect
 from tagcf.effects.heterogeneity.field import Field, learn, predict
 from tagcf.effects.heterogeneity.hiding import hide_in_turn
 from tagcf.effects.heterogeneity.likeness import Likeness, likeness
 from tagcf.effects.multiplicity import ALPHA
-from tagcf.types import BorrowedEffect, Effect, Floats, Reason, Tag
+from tagcf.types import Effect, Floats, Reason, Tag
 
 FEWEST_LENDERS = 10
 MOST_NAMED = 5

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from tagcf.effects.heterogeneity.answers import ParentShrinkage
 from tagcf.effects.multiplicity import ALPHA, FEWEST_TO_LEARN_FROM, Target, shrink
-from tagcf.types import Floats, JointFit, ParentShrinkage, Tag
+from tagcf.types import Floats, JointFit, Tag
 
 
 def toward_parents(fits: Sequence[JointFit], tags: Sequence[Tag]) -> tuple[ParentShrinkage, ...]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from tagcf.effects.heterogeneity.answers import Mediation
 from tagcf.effects.heterogeneity.ground import Ground
 from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
 from tagcf.effects.linear.cells import CellSums
@@ -30,7 +31,7 @@ from tagcf.effects.linear.solve import partial_out
 from tagcf.effects.multiplicity import ALPHA
 from tagcf.effects.refusals import FEWEST_EFFECTIVE, LEAST_UNIQUE
 from tagcf.errors import QuestionError
-from tagcf.types import EventBatch, EventLog, Floats, Mask, Mediation, Outcome, Reason
+from tagcf.types import EventBatch, EventLog, Floats, Mask, Outcome, Reason
 
 DRAWS = 100_000  # of the product of two coefficients
 ASSUMPTION = Reason("effects.mediation_assumption")

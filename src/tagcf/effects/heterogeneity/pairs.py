@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tagcf.effects.estimates import FALSE_DISCOVERY_RATE
+from tagcf.effects.heterogeneity.answers import PairEffect
 from tagcf.effects.heterogeneity.ground import Ground
 from tagcf.effects.heterogeneity.pair_fits import Positions, Solved, solve_pairs
 from tagcf.effects.multiplicity import ALPHA, false_discovery
 from tagcf.effects.refusals import FEWEST_EFFECTIVE, LEAST_UNIQUE
-from tagcf.types import Floats, PairEffect, Reason, Verdict
+from tagcf.types import Floats, Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)

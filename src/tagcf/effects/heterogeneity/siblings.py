@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from tagcf.effects.heterogeneity.answers import SiblingComparison
 from tagcf.effects.multiplicity import ALPHA
-from tagcf.types import Floats, JointFit, Reason, SiblingComparison, Tag
+from tagcf.types import Floats, JointFit, Reason, Tag
 
 FEWEST_SIBLINGS = 2
 

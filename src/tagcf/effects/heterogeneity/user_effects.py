@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, stats
 
+from tagcf.effects.heterogeneity.answers import UserEffect
 from tagcf.effects.heterogeneity.features import UserFactors, user_factors
 from tagcf.effects.heterogeneity.ground import Ground
 from tagcf.effects.heterogeneity.rank import Rank, choose_rank, fold_grams
@@ -35,7 +36,7 @@ from tagcf.effects.linear.solve import tell_apart
 from tagcf.effects.multiplicity import ALPHA, critical_value
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
-from tagcf.types import Floats, IdMap, JointFit, Mask, Reason, UserEffect
+from tagcf.types import Floats, IdMap, JointFit, Mask, Reason
 
 FOLDS = 10
 FEWEST_USERS = 50
