@@ -21,7 +21,7 @@ from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 MOST_CLUSTERS = 65_536  # more clusters of an axis are merged at random: coarser, still valid
-MOST_MEMORY = 128 * 2**20  # bytes of an axis' scores, likewise
+MOST_MEMORY = 64 * 2**20  # bytes of an axis' scores, likewise
 MOST_PAIR_ROWS = 16_384  # rows, about, of the clusters that stand for the rest in pairs
 
 
@@ -103,7 +103,7 @@ def score_plan(
         nested=nested,
         crossing=tuple((axis, min(_clusters(log, design, axis), most)) for axis in axes),
         fitted=fitted_by_cell(part, solved),
-        pair_step=max(1, log.n_rows // MOST_PAIR_ROWS // 2),
+        pair_step=max(1, log.n_rows // MOST_PAIR_ROWS - 1),
         carried=part.tags.compact(),
         alike=bool((share == 1.0).all()),
     )
