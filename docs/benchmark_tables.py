@@ -115,6 +115,7 @@ def fill(page: str, put: Callable[[str, str, str], str]) -> str:
         "accuracy": accuracy_table,
         "growth": growth_sentence,
         "scale": scale_table,
+        "acic": acic_table,
         "halves": halves_table,
         "verdicts": verdicts_table,
         "tags": tags_table,
@@ -205,6 +206,25 @@ def scale_table() -> str:
             f"| {read['peak_mb'] / 1000:.1f} GB | {effects['cpu_s']:.0f} "
             f"| {effects['peak_mb'] / 1000:.1f} GB |"
         )
+    return "\n".join(lines)
+
+
+def acic_table() -> str:
+    """Average and individual errors on the draws of ACIC 2016, all units and those with overlap."""
+    draws = _read("acic")["draws"]
+    lines = [
+        "| | draw | average effect off by | … on support | individual error | … on support | CPU s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in ("tagcf boosted", "tagcf linear", "econml CausalForestDML", "econml DRLearner"):
+        for draw, found in draws.items():
+            one = found[name]
+            label = name.replace("tagcf", "TagCF, doubly robust,")
+            lines.append(
+                f"| {label} | {draw.removeprefix('draw ')} | {one['average_error']:+.2f} "
+                f"| {one['average_error_on_support']:+.2f} | {one['individual_error']:.2f} "
+                f"| {one['individual_error_on_support']:.2f} | {one['cpu_s']:.1f} |"
+            )
     return "\n".join(lines)
 
 
