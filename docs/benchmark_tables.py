@@ -213,7 +213,8 @@ def acic_table() -> str:
     """Average and individual errors on the draws of ACIC 2016, all units and those with overlap."""
     draws = _read("acic")["draws"]
     lines = [
-        "| | draw | average effect off by | … on support | individual error | … on support | CPU s |",
+        "| | draw | average effect off by | … on support "
+        "| individual error | … on support | CPU s |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in ("tagcf boosted", "tagcf linear", "econml CausalForestDML", "econml DRLearner"):
