@@ -146,6 +146,23 @@ class EventBatch:
         """Rows of the block."""
         return len(self.user)
 
+    def rows(self, at: slice | Mask) -> EventBatch:
+        """Return some rows; a slice copies nothing."""
+        return EventBatch(
+            user=self.user[at],
+            item=self.item[at],
+            ts=self.ts[at],
+            outcomes=self.outcomes[at],
+            weights=self.weights[at],
+            covariates=self.covariates[at],
+            segments=self.segments[at],
+            clusters=self.clusters[at],
+            instruments=self.instruments[at],
+            stratum=None if self.stratum is None else self.stratum[at],
+            randomized=None if self.randomized is None else self.randomized[at],
+            propensity=None if self.propensity is None else self.propensity[at],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BadRows:

@@ -294,23 +294,6 @@ def _slices(whole: EventBatch, batch_rows: int) -> Callable[[], Iterator[EventBa
 
     def batches() -> Iterator[EventBatch]:
         for start in range(0, whole.n_rows, batch_rows):
-            yield _block(whole, slice(start, start + batch_rows))
+            yield whole.rows(slice(start, start + batch_rows))
 
     return batches
-
-
-def _block(whole: EventBatch, rows: slice) -> EventBatch:
-    return EventBatch(
-        user=whole.user[rows],
-        item=whole.item[rows],
-        ts=whole.ts[rows],
-        outcomes=whole.outcomes[rows],
-        weights=whole.weights[rows],
-        covariates=whole.covariates[rows],
-        segments=whole.segments[rows],
-        clusters=whole.clusters[rows],
-        instruments=whole.instruments[rows],
-        stratum=None if whole.stratum is None else whole.stratum[rows],
-        randomized=None if whole.randomized is None else whole.randomized[rows],
-        propensity=None if whole.propensity is None else whole.propensity[rows],
-    )

@@ -1,4 +1,4 @@
-"""The passes over a log on a Spark cluster: the same partial sums, merged as a tree.
+"""The joint passes over a log on a Spark cluster: the same partial sums, merged as a tree.
 
 Executors read shared Parquet parts with the columns of `tagcf.data.parts`: ids and categories
 already numbered, which one pass of `tagcf.data.parts.write_parts` or a few joins in Spark do.
@@ -27,8 +27,9 @@ def on_spark(log: EventLog, session: Any, parts: str) -> EventLog:
     Parameters
     ----------
     log
-        What is known of the log: ids, outcomes, covariates. Its own batches are not read by
-        `Joint`, `estimate_effects`' default.
+        What is known of the log: ids, outcomes, covariates. The passes of `Joint` over logged
+        outcomes run on the cluster. Its own batches are still read, here, for strata, segments
+        and return, and by the other methods.
     session
         A ``pyspark.sql.SparkSession`` whose executors have TagCF installed.
     parts

@@ -15,7 +15,7 @@ import numpy as np
 
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
-from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Segment
+from tagcf.types import Codes, EventBatch, EventLog, Floats, Segment
 
 NAME = "activity"
 LEVELS = ("low", "middle", "high")
@@ -102,7 +102,7 @@ def _with_segment(log: EventLog, level: Codes, start: float) -> EventLog:
 
     def batches() -> Iterator[EventBatch]:
         for batch in log.batches():
-            kept = batch if start == -np.inf else picked(batch, batch.ts >= start)
+            kept = batch if start == -np.inf else batch.rows(batch.ts >= start)
             own = np.where(kept.user >= 0, level[kept.user], -1).astype(np.int32)
             yield replace(kept, segments=np.column_stack([kept.segments, own]))
 
@@ -112,22 +112,4 @@ def _with_segment(log: EventLog, level: Codes, start: float) -> EventLog:
         user_segments=np.column_stack([log.user_segments, level]).astype(np.int32),
         n_rows=sum(batch.n_rows for batch in batches()),
         batches=batches,
-    )
-
-
-def picked(batch: EventBatch, rows: Mask) -> EventBatch:
-    """Return some rows of a batch."""
-    return EventBatch(
-        user=batch.user[rows],
-        item=batch.item[rows],
-        ts=batch.ts[rows],
-        outcomes=batch.outcomes[rows],
-        weights=batch.weights[rows],
-        covariates=batch.covariates[rows],
-        segments=batch.segments[rows],
-        clusters=batch.clusters[rows],
-        instruments=batch.instruments[rows],
-        stratum=None if batch.stratum is None else batch.stratum[rows],
-        randomized=None if batch.randomized is None else batch.randomized[rows],
-        propensity=None if batch.propensity is None else batch.propensity[rows],
     )

@@ -10,8 +10,9 @@ estimates contradict each other (|z| > 2) is told by its random rows alone.
 A tag whose own contrast is beyond noise is widened for that, too, and no tag is claimed that its
 random rows alone do not point to (p < .10).
 
-Limits: coverage is on average over the tags of an outcome. A bias of one tag alone, of one to two
-standard errors of its random rows, is covered in some .75 to .85 of cases only, but seldom claimed.
+Limits: coverage is on average over an outcome's tags. A bias of a few tags alone, of one or two
+standard errors of their random rows, is covered less often, but seldom claimed
+(``benchmarks/lone_bias.py`` says how often).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tagcf.types import Floats, Mask
 FEWEST_CONTRASTS = 10  # tags from which a variance of the bias can be learned
 SUPPORT = 0.10  # p of the random rows alone below which they support a claim
 # Squared standard errors of a contrast that count as noise before it speaks of its own tag's bias.
-# 1 is unbiased and covers lone biases better, 2 is narrower: measured in decision 0008.
+# 1 is unbiased and covers lone biases better, 2 is narrower; benchmarks/lone_bias.py measures.
 BEYOND = 1.5
 CONTRADICTION = 2.0  # standard errors between the two estimates of a tag
 

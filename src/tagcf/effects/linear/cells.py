@@ -123,25 +123,7 @@ def blocks_of(
 ) -> Iterator[Block]:
     """The used rows of a batch, as many at a time as a core's cache holds."""
     for start in range(0, batch.n_rows, CACHED_ROWS):
-        yield block_of(log, _rows(batch, slice(start, start + CACHED_ROWS)), design, outcomes)
-
-
-def _rows(batch: EventBatch, at: slice) -> EventBatch:
-    """Some rows of a batch, without copies."""
-    return EventBatch(
-        user=batch.user[at],
-        item=batch.item[at],
-        ts=batch.ts[at],
-        outcomes=batch.outcomes[at],
-        weights=batch.weights[at],
-        covariates=batch.covariates[at],
-        segments=batch.segments[at],
-        clusters=batch.clusters[at],
-        instruments=batch.instruments[at],
-        stratum=None if batch.stratum is None else batch.stratum[at],
-        randomized=None if batch.randomized is None else batch.randomized[at],
-        propensity=None if batch.propensity is None else batch.propensity[at],
-    )
+        yield block_of(log, batch.rows(slice(start, start + CACHED_ROWS)), design, outcomes)
 
 
 def empty_sums(design: Design, n_outcomes: int) -> CellSums:

@@ -6,7 +6,7 @@ the folds that it is trained on, and the answer is wrong however many rows there
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +39,6 @@ class FoldSums:
             xy=total.xy - self.xy[one],
             yy=total.yy - self.yy[one],
         )
-
-    def keeping(self, outcomes: list[int]) -> FoldSums:
-        """Return the sums of some outcomes only, by position."""
-        total = self.total
-        fewer = replace(
-            total, y=total.y[:, outcomes], xy=total.xy[:, outcomes], yy=total.yy[outcomes]
-        )
-        return replace(self, total=fewer, xy=self.xy[:, :, outcomes], yy=self.yy[:, outcomes])
 
 
 def cell_folds(log: EventLog, design: Design, n_folds: int) -> Codes:
