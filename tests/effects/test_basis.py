@@ -60,7 +60,8 @@ def test_one_corrupt_value_decides_nothing(knots: int) -> None:
     assert np.abs(spoilt[7, :-1]).max() < 1.0  # it counts as missing, as the mean
 
 
-def test_a_number_that_is_mostly_one_value_is_still_bent() -> None:
+def test_a_number_that_is_mostly_one_value_stays_linear() -> None:
+    # Knots among its few other values let the spline run away: on ACIC 2016 six times the error.
     random = np.random.default_rng(1)
     sample = np.where(random.random(2_000) < 0.9, 0.0, random.exponential(size=2_000))[:, None]
-    assert len(make_basis((NUMBER,), sample, 5, (0,)).names) == 4
+    assert make_basis((NUMBER,), sample, 5, (0,)).names == ("length",)

@@ -98,8 +98,6 @@ def _knots(values: Floats, n_knots: int) -> tuple[float, ...]:
         return ()
     at = np.linspace(0.05, 0.95, n_knots)
     knots = np.unique(np.quantile(values, at))
-    if knots.size < 3:  # most rows have one and the same value
-        knots = np.unique(np.quantile(np.unique(values), at))
     return tuple(float(knot) for knot in knots) if knots.size >= 3 else ()
 
 
