@@ -6,18 +6,18 @@ estimated with the test's week and the arm's impressions held. On the other half
 randomised within tests, and the within-test estimate tells the truth, up to its own error. Over
 all tags, z = (a - b) / sqrt(se_a² + se_b²) has mean square 1 if the observational interval is
 honest. Where it is not, the contrasts of one pair of halves tell the variance of the bias
-(Peysakhovich and Lada 2016), which widens the observational errors of the other pair; the four
-halves' roles (hidden A, randomised B; hidden B, randomised A) never share an estimate.
+(`learn_bias`, Peysakhovich and Lada 2016), and the observational half of the other pair is asked
+again with it (`Joint(bias=…)`); the four halves' roles (hidden A, randomised B; hidden B,
+randomised A) never share an estimate.
 
 Run ``python -m benchmarks.upworthy_halves``; it writes ``results/upworthy_halves.json``.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,16 +27,20 @@ from scipy import stats
 from benchmarks.record import shared_data, write_result
 from benchmarks.upworthy import load_archive
 from tagcf.data.arrays import log_from_arrays
-from tagcf.effects import methods
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.estimates import CLAIMS, FALSE_DISCOVERY_RATE
-from tagcf.effects.joint.fuse import _bias_variance  # the product's own, not a second one
-from tagcf.effects.methods import Joint, Matching, Using
-from tagcf.effects.multiplicity import critical_value, false_discovery
-from tagcf.types import Effect, EventLog, TagMatrix
+from tagcf.effects.estimates import CLAIMS
+from tagcf.effects.learned_bias import as_option, learn_bias
+from tagcf.effects.methods import Joint, Matching, Robust
+from tagcf.types import Effect, EventLog, TagEffects, TagMatrix
 
 FILE = "upworthy/upworthy_dev.csv.gz"
 SPLITS = 10
+Observational = Joint | Matching | Robust
+METHODS: dict[str, Observational] = {
+    "joint": Joint(),
+    "matching": Matching(),
+    "robust": Robust(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,13 @@ class Answers:
     verdict: tuple[str, ...]  # (T,)
 
 
-def ask(arms: Arms, rows: np.ndarray, using: Using, *, hidden: bool) -> Answers:
+def ask(arms: Arms, rows: np.ndarray, using: Observational, *, hidden: bool) -> TagEffects:
     """Estimate all tags on some arms."""
-    found = estimate_effects(arms.log(rows, hidden=hidden), arms.tags, using)
+    return estimate_effects(arms.log(rows, hidden=hidden), arms.tags, using)
+
+
+def answers(arms: Arms, found: TagEffects) -> Answers:
+    """What was found, in the order of the tags."""
     of = {one.tag: one for one in found.effects}
     return answers_of([of[tag.slug] for tag in arms.tags.tags])
 
@@ -149,6 +157,8 @@ class Pair:
 
     seen: Answers
     true: Answers
+    bias_sd: float  # learned from other halves
+    allowed: Answers  # `seen`, asked again with that bias
 
     @property
     def told(self) -> np.ndarray:
@@ -160,71 +170,69 @@ class Pair:
         """(T,) variance of the contrast, were both unbiased."""
         return self.seen.se**2 + self.true.se**2
 
-    def bias_variance(self) -> float:
-        """Variance of the observational bias over tags, from these contrasts."""
-        gap = (self.seen.estimate - self.true.estimate)[self.told]
-        return float(_bias_variance(gap, self.noise[self.told]))
-
     def z(self, bias: float = 0.0) -> np.ndarray:
         """(tags told,) contrasts in standard errors, with a bias of this variance."""
         gap = self.seen.estimate - self.true.estimate
         return np.asarray((gap / np.sqrt(self.noise + bias))[self.told])
 
-
-def widened(seen: Answers, bias: float) -> Answers:
-    """The same answers with a bias of this variance in their errors, and verdicts accordingly."""
-    se = np.sqrt(seen.se**2 + bias)
-    q = false_discovery(2 * stats.norm.sf(np.abs(seen.estimate) / se))
-    excludes = np.abs(seen.estimate) > stats.norm.ppf(0.975) * se
-    claimed = (q <= FALSE_DISCOVERY_RATE) & excludes
-    verdicts = tuple(
-        "cannot tell"
-        if not np.isfinite(se[t])
-        else ("no clear effect", "raises", "lowers")[int(claimed[t]) * (1 + int(at < 0))]
-        for t, at in enumerate(seen.estimate)
-    )
-    return Answers(seen.estimate, se, verdicts)
+    def z_allowed(self) -> np.ndarray:
+        """(tags told,) contrasts in the standard errors that allow for the bias."""
+        gap = self.allowed.estimate - self.true.estimate
+        return np.asarray((gap / np.hypot(self.allowed.se, self.true.se))[self.told])
 
 
-def both_ways(arms: Arms, using: Using, halves: Sequence[np.ndarray]) -> list[tuple[Pair, float]]:
-    """Both directions of a split: the contrasts, and the bias variance that the other learned."""
-    first, second = halves
-    truth = [ask(arms, rows, Joint(), hidden=False) for rows in (second, first)]
-    seen = [ask(arms, rows, using, hidden=True) for rows in (first, second)]
-    pairs = [Pair(one, other) for one, other in zip(seen, truth, strict=True)]
-    return [(pairs[0], pairs[1].bias_variance()), (pairs[1], pairs[0].bias_variance())]
-
-
-def nothing_shared(arms: Arms, using: Using, seed: int) -> tuple[Pair, float]:
-    """Contrasts of two quarters of the stories; the bias variance is from the other two."""
+def two_pairs(
+    arms: Arms, using: Observational, halves: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> list[Pair]:
+    """Contrasts of two pairs of (hidden, randomised) arms, each with the bias of the other pair."""
+    seen = [ask(arms, hidden, using, hidden=True) for hidden, _ in halves]
+    true = [ask(arms, randomised, Joint(), hidden=False) for _, randomised in halves]
     pairs = []
-    quarters = split_stories(arms, seed, parts=4)
-    for hidden, randomised in (quarters[:2], quarters[2:]):
-        seen = ask(arms, hidden, using, hidden=True)
-        pairs.append(Pair(seen, ask(arms, randomised, Joint(), hidden=False)))
-    return pairs[0], pairs[1].bias_variance()
+    for this, other in ((0, 1), (1, 0)):
+        learned = learn_bias(seen[other], true[other])
+        allowing = replace(using, bias=as_option(learned))
+        allowed = ask(arms, halves[this][0], allowing, hidden=True)
+        told = (answers(arms, one) for one in (seen[this], true[this], allowed))
+        pairs.append(Pair(next(told), next(told), learned[0].sd, next(told)))
+    return pairs
 
 
-def randomised_twice(arms: Arms, seed: int) -> Pair:
-    """Within-test answers on both halves: no bias, so that z tests the errors themselves."""
-    first, second = split_stories(arms, seed)
-    both = [ask(arms, rows, Joint(), hidden=False) for rows in (first, second)]
-    return Pair(*both)
+def both_ways(arms: Arms, using: Observational, halves: Sequence[np.ndarray]) -> list[Pair]:
+    """Both directions of a split."""
+    first, second = halves
+    return two_pairs(arms, using, [(first, second), (second, first)])
 
 
-def summary(pairs: list[tuple[Pair, float]]) -> dict[str, Any]:
+def nothing_shared(arms: Arms, using: Observational, seed: int) -> Pair:
+    """Contrasts of two quarters of the stories; the bias variance is from the other two."""
+    one, two, three, four = split_stories(arms, seed, parts=4)
+    return two_pairs(arms, using, [(one, two), (three, four)])[0]
+
+
+def randomised_twice(arms: Arms, seed: int) -> np.ndarray:
+    """Contrasts of within-test answers on both halves: no bias, so that they test the errors."""
+    one, two = (
+        answers(arms, ask(arms, rows, Joint(), hidden=False)) for rows in split_stories(arms, seed)
+    )
+    z = (one.estimate - two.estimate) / np.hypot(one.se, two.se)
+    return np.asarray(z[np.isfinite(z)])
+
+
+def summary(pairs: list[Pair]) -> dict[str, Any]:
     """Calibration over several pairs of halves, without and with the learned bias variance."""
-    plain = np.concatenate([pair.z() for pair, _ in pairs])
-    wide = np.concatenate([pair.z(bias) for pair, bias in pairs])
+    plain = np.concatenate([pair.z() for pair in pairs])
+    counted = np.concatenate([pair.z(pair.bias_sd**2) for pair in pairs])
+    allowed = np.concatenate([pair.z_allowed() for pair in pairs])
     return {
         "contrasts": len(plain),
-        "learned bias sd": [round(float(np.sqrt(bias)), 6) for _, bias in pairs],
-        "mean se, observational": _mean([np.nanmean(pair.seen.se) for pair, _ in pairs]),
-        "mean se, randomised": _mean([np.nanmean(pair.true.se) for pair, _ in pairs]),
-        "slope of randomised on observational": _mean([slope(pair) for pair, _ in pairs]),
+        "learned bias sd": [round(pair.bias_sd, 6) for pair in pairs],
+        "mean se, observational": _mean([np.nanmean(pair.seen.se) for pair in pairs]),
+        "mean se, observational, with bias": _mean([np.nanmean(p.allowed.se) for p in pairs]),
+        "mean se, randomised": _mean([np.nanmean(pair.true.se) for pair in pairs]),
+        "slope of randomised on observational": _mean([slope(pair) for pair in pairs]),
         "without bias variance": _calibration(plain),
-        "with learned bias variance": _calibration(wide),
-        "outside, widened for the worst bias of this variance": _share_outside(pairs),
+        "with learned bias variance": _calibration(counted),
+        "as told with the learned bias": _calibration(allowed),
         "verdicts where |z| > 2": verdicts(pairs, learned=False),
         "verdicts where |z| > 2, with bias variance": verdicts(pairs, learned=True),
         "claims": claims(pairs, learned=False),
@@ -240,17 +248,6 @@ def _calibration(z: np.ndarray) -> dict[str, float]:
     }
 
 
-def _share_outside(pairs: list[tuple[Pair, float]]) -> float:
-    """Share of contrasts outside an interval that covers 95% whatever the bias's distribution.
-
-    As the product widens fused estimates: Armstrong, Kolesár and Plagborg-Møller (2022).
-    """
-    outside = [
-        np.abs(pair.z()) > critical_value(bias / pair.noise[pair.told]) for pair, bias in pairs
-    ]
-    return round(float(np.concatenate(outside).mean()), 4)
-
-
 def slope(pair: Pair) -> float:
     """Least squares of the randomised on the observational answer, weighted by precision."""
     a, b = pair.seen.estimate[pair.told], pair.true.estimate[pair.told]
@@ -259,29 +256,29 @@ def slope(pair: Pair) -> float:
     return float((w * a) @ b / ((w * a) @ a))
 
 
-def verdicts(pairs: list[tuple[Pair, float]], *, learned: bool) -> dict[str, int]:
+def verdicts(pairs: list[Pair], *, learned: bool) -> dict[str, int]:
     """What both halves say of the tags on which they differ by more than 2 standard errors.
 
     Tags are those of the contrasts without a bias variance in both cases, so that the two tables
     are about the same tags.
     """
     said: Counter[str] = Counter()
-    for pair, bias in pairs:
-        seen = widened(pair.seen, bias) if learned else pair.seen
+    for pair in pairs:
+        seen = pair.allowed if learned else pair.seen
         far = np.flatnonzero(pair.told)[np.abs(pair.z()) > 2]
         said.update(f"{seen.verdict[t]} / {pair.true.verdict[t]}" for t in far)
     return dict(said.most_common())
 
 
-def claims(pairs: list[tuple[Pair, float]], *, learned: bool) -> dict[str, int]:
+def claims(pairs: list[Pair], *, learned: bool) -> dict[str, int]:
     """Observational claims, and how many have the other half's estimate on their side.
 
     Contradicted: the randomised half claims the opposite. Unsupported: its estimate has the
     other sign.
     """
     found: Counter[str] = Counter()
-    for pair, bias in pairs:
-        seen = widened(pair.seen, bias) if learned else pair.seen
+    for pair in pairs:
+        seen = pair.allowed if learned else pair.seen
         for t in np.flatnonzero(pair.told):
             if seen.verdict[t] in CLAIMS:
                 theirs = pair.true.verdict[t]
@@ -299,23 +296,13 @@ def _mean(values: Sequence[float]) -> float:
     return round(float(np.mean(values)), 6)
 
 
-def observational_methods() -> dict[str, Using]:
-    """Joint, matching, and the doubly robust method in a checkout that has it."""
-    found: dict[str, Using] = {"joint": Joint(), "matching": Matching()}
-    if hasattr(methods, "Robust"):
-        found["robust"] = methods.Robust()
-    else:
-        print("!! effects has no Robust() yet: AIPW is left out.", file=sys.stderr)
-    return found
-
-
-def agreement(arms: Arms, ways: dict[str, Using]) -> list[dict[str, Any]]:
+def agreement(arms: Arms) -> list[dict[str, Any]]:
     """Tag by tag on the whole archive: within tests, and with the tests hidden, by each method."""
     everything = np.arange(len(arms.item))
     told = {
-        f"{where}, {name}": ask(arms, everything, using, hidden=where == "hidden")
+        f"{where}, {name}": answers(arms, ask(arms, everything, using, hidden=where == "hidden"))
         for where in ("within tests", "hidden")
-        for name, using in ways.items()
+        for name, using in METHODS.items()
     }
     return [
         {
@@ -340,16 +327,15 @@ def _known(value: float) -> float | None:
 def main() -> None:
     """Measure and record."""
     arms = load_arms()
-    ways = observational_methods()
     calibration = {
         name: [
             pair
             for seed in range(SPLITS)
             for pair in both_ways(arms, using, split_stories(arms, seed))
         ]
-        for name, using in ways.items()
+        for name, using in METHODS.items()
     }
-    twice = np.concatenate([randomised_twice(arms, seed).z() for seed in range(SPLITS)])
+    twice = np.concatenate([randomised_twice(arms, seed) for seed in range(SPLITS)])
     quarters = [nothing_shared(arms, Joint(), seed) for seed in range(SPLITS)]
     write_result(
         "upworthy_halves",
@@ -363,7 +349,7 @@ def main() -> None:
             "calibration": {name: summary(pairs) for name, pairs in calibration.items()},
             "quarters, joint": summary(quarters),
             "early and late, joint": summary(both_ways(arms, Joint(), split_time(arms))),
-            "tags": agreement(arms, ways),
+            "tags": agreement(arms),
         },
     )
 

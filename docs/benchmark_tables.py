@@ -235,7 +235,7 @@ def halves_table() -> str:
     twice = result["randomised against randomised"]
     lines = [
         "| observational half by | contrasts | mean z² | share \\|z\\| > 2 | mean z², learned "
-        "| share, learned | outside, worst bias | slope |",
+        "| share, learned | share, as told with it | slope |",
         "|---|---|---|---|---|---|---|---|",
     ]
     rows = [(name, result["calibration"][key]) for key, name in WAYS.items()]
@@ -249,7 +249,7 @@ def halves_table() -> str:
             f"| {name} | {one['contrasts']} "
             f"| {plain['mean z²']:.2f} | {plain['share |z| > 2']:.1%} "
             f"| {wide['mean z²']:.2f} | {wide['share |z| > 2']:.1%} "
-            f"| {one['outside, widened for the worst bias of this variance']:.1%} "
+            f"| {one['as told with the learned bias']['share |z| > 2']:.1%} "
             f"| {one['slope of randomised on observational']:.2f} |"
         )
     lines.append(

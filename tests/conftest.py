@@ -8,15 +8,17 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 
 from tagcf.cli import main
 from tagcf.text import choose_language
+from tagcf.types import EventBatch, EventLog
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,6 +61,24 @@ def shared_data(absent: Callable[[str, str], NoReturn]) -> Path:
     if not folder.is_dir():
         absent("SHARED", f"public data sets are not at {folder} (set TAGCF_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def within_days() -> Callable[[EventLog], EventLog]:
+    """The same log with its days as strata: items and users are in many of them."""
+
+    def stratified(log: EventLog) -> EventLog:
+        first = min(float(batch.ts.min()) for batch in log.batches()) // 86_400
+
+        def batches() -> Iterator[EventBatch]:
+            for batch in log.batches():
+                day = (batch.ts // 86_400 - first).astype(np.int32)
+                yield replace(batch, stratum=day)
+
+        days = 1 + max(int(batch.stratum.max()) for batch in batches())
+        return replace(log, n_strata=days, batches=batches)
+
+    return stratified
 
 
 @pytest.fixture

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from tagcf.data.simulate import simulate as simulate
     from tagcf.data.workspace import open_workspace as open_workspace
     from tagcf.effects.estimate import estimate_effects as estimate_effects
+    from tagcf.effects.learned_bias import learn_bias as learn_bias
     from tagcf.effects.methods import Joint as Joint
     from tagcf.effects.methods import Matching as Matching
     from tagcf.effects.methods import Naive as Naive
+    from tagcf.effects.methods import ObservationalBias as ObservationalBias
     from tagcf.effects.methods import Robust as Robust
     from tagcf.effects.methods import TwoStage as TwoStage
     from tagcf.effects.task import Question as Question
@@ -50,6 +52,8 @@ _HOME = {
     "Robust": "tagcf.effects.methods",
     "TwoStage": "tagcf.effects.methods",
     "Naive": "tagcf.effects.methods",
+    "ObservationalBias": "tagcf.effects.methods",
+    "learn_bias": "tagcf.effects.learned_bias",
     "fit_response": "tagcf.counterfactual.model",
     "what_if": "tagcf.counterfactual.answer",
     "TagCFError": "tagcf.errors",

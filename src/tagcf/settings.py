@@ -85,6 +85,9 @@ class DesignSettings(_Section):
     instruments: dict[str, list[str]] = Field(
         {}, description="randomly assigned column -> the tags whose exposure it moves"
     )
+    observational_bias: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        {}, description="outcome -> sd of unseen bias that observational intervals allow for"
+    )
 
 
 class ContentSettings(_Section):

@@ -278,3 +278,23 @@ def test_tags_written_by_a_killed_run(folder: Path, run: Run, own: bool) -> None
     assert run("tag", folder, "--using", "lexicon").returncode == 0
     assert pl.read_parquet(written).height == N_ITEMS
     assert run("check", folder).returncode == 0
+
+
+def test_letters_that_hide_or_turn_text_are_spelled(run: Run, folder: Path) -> None:
+    turned = "cosy\u202eylimaf"
+    (folder / "item_tags.csv").write_text(rows(carried() | {turned: [*range(0, 120, 3)]}), "utf-8")
+    checked = run("check", folder, "--strict")
+    assert checked.returncode == 3
+    assert "cosy[U+202E]ylimaf" in checked.stdout
+    printed = [checked, run("effects", folder, "--using", "joint"), run("report", folder)]
+    printed.append(run("effects", folder, "--tag", "cosy\u202eylimat"))
+    assert "cosy[U+202E]ylimaf\tclick" in printed[1].stdout
+    assert printed[3].returncode == 2
+    for done in printed:
+        assert "\u202e" not in done.stdout + done.stderr
+    page = (folder / "out" / "report.html").read_text("utf-8")
+    assert "\u202e" not in page
+    assert "cosy[U+202E]ylimaf" in page
+    done = run("effects", folder, "--using", "joint", "--json")
+    assert "\u202e" not in done.stdout
+    assert turned in {row["tag"] for row in json.loads(done.stdout)["effects"]}

@@ -7,8 +7,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+
+from tagcf.data.read import read_log
+from tagcf.effects.linear.basis import expand, make_basis
+from tagcf.effects.linear.design import survey
 
 Make = Callable[..., Path]
 
@@ -245,3 +250,27 @@ def test_outcome_without_values_is_unusable(workspace: Make, run: Callable[..., 
     done = run("check", folder)
     assert done.returncode == 1
     assert "No outcome has a single value" in done.stderr
+
+
+def test_numbers_far_outside_their_column_are_told(workspace: Make, run) -> None:
+    rows = "".join(f"u{n},i{n % 400},{1704067200 + n},{n % 2},{n % 24}\n" for n in range(800))
+    items = "".join(f"i{k},{100_000_000 if k == 7 else 10 + k}\n" for k in range(400))
+    folder = workspace(
+        impressions="user_id,item_id,ts,click,hour\n" + rows,
+        items="item_id,duration_s\n" + items,
+        settings=CLICK + '[design]\ncovariates = ["hour", "duration_s"]\n',
+    )
+    (far,) = json.loads(run("check", folder, "--json").stdout)["bad"]
+    assert (far["kind"], far["count"], far["action"]) == ("note.far_value", 2, "as_missing")
+    assert far["where"] == "items.csv, column duration_s"
+    assert far["examples"][0].startswith("1e+08 (range ")
+    done = run("check", folder, "--strict")
+    assert done.returncode == 0  # a long tail is no fault
+    assert "count them as missing" in done.stdout
+    assert "远在该列通常的范围之外" in run("check", folder, "--lang", "zh").stdout
+    # The fit leaves out the same rows, by the same rule.
+    log = read_log(folder)
+    basis = make_basis(log.covariates, survey(log, None).sample, 5, (0, 1))
+    columns = expand(basis, np.vstack([batch.covariates for batch in log.batches()]))
+    assert columns[:, basis.names.index("duration_s?")].sum() == far["count"]
+    assert "hour?" not in basis.names

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,13 +17,43 @@ from tagcf.data.workspace import open_workspace
 from tagcf.effects.store import read_effects, write_effects
 
 CLICK = ("--outcome", "click")
+WATCHED = ("--outcome", "watch_time", "--json")
+DOUBT = ("--using", "joint", "--doubt", "--negative-outcome", "depth")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A platform with three logged outcomes, return, and one segment."""
     folder = tmp_path_factory.mktemp("asked") / "platform"
     write_world(simulate(Platform(users=200, items=300, tags=12, days=14, seed=5)), folder)
+    settings = (folder / "tagcf.toml").read_text("utf-8")
+    for outcome in ("completion", "like"):
+        settings = re.sub(rf"\[outcomes\.{outcome}\][^\[]*", "", settings)
+    settings = settings.replace('["city_tier", "age_band"]', '["city_tier"]')
+    (folder / "tagcf.toml").write_text(settings, "utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def first_doubt() -> list[tuple[dict[str, bytes], dict[str, Any]]]:
+    """Empty until `doubted` was made: then the files, and what was printed."""
+    return []
+
+
+@pytest.fixture
+def doubted(world: Path, first_doubt, run) -> dict[str, Any]:
+    """What the doubts of the world said; its files are as they left them. Doubted only once."""
+    if not first_doubt:
+        done = run("effects", world, *DOUBT, *WATCHED)
+        assert done.returncode == 0, done.stderr
+        first_doubt.append((stored(world), json.loads(done.stdout)))
+    files, said = first_doubt[0]
+    for name in stored(world).keys() - files.keys():
+        (world / "out" / "model" / name).unlink()
+    for name, content in files.items():
+        place = world / "out" if name == "effects.parquet" else world / "out" / "model"
+        (place / name).write_bytes(content)
+    return said
 
 
 @pytest.fixture
@@ -39,9 +70,8 @@ def stored(folder: Path) -> dict[str, bytes]:
 
 
 # ── what is stored ──────────────────────────────────────────────────────────
+@pytest.mark.usefixtures("doubted")
 def test_a_question_leaves_effects_and_doubts_alone(world: Path, run) -> None:
-    doubt = ("--doubt", "--negative-outcome", "depth", "--outcome", "watch_time")
-    assert run("effects", world, "--using", "joint", *doubt).returncode == 0
     before = stored(world)
     assert any(name.startswith("doubts-") for name in before)
     for asked in (
@@ -61,21 +91,18 @@ def test_a_question_leaves_effects_and_doubts_alone(world: Path, run) -> None:
         assert "Wrote" not in done.stderr
 
 
-def test_withdrawn_claims_stay_withdrawn_in_a_question(world: Path, run) -> None:
-    doubt = ("--using", "joint", "--doubt", "--negative-outcome", "depth")
-    watched = ("--outcome", "watch_time", "--json")
-    doubted = json.loads(run("effects", world, *doubt, *watched).stdout)
+def test_withdrawn_claims_stay_withdrawn_in_a_question(world: Path, doubted, run) -> None:
     withdrawn = {row["tag"] for row in doubted["doubt"] if row["stopped_by"]}
     assert withdrawn, "no claim was withdrawn: the test shows nothing"
-    asked = json.loads(run("effects", world, *watched, "--kin").stdout)["effects"]
+    asked = json.loads(run("effects", world, *WATCHED, "--kin").stdout)["effects"]
     assert {row["tag"]: row["verdict"] for row in asked} == {
         row["tag"]: row["verdict"] for row in doubted["effects"]
     }
     assert {row["verdict"] for row in asked if row["tag"] in withdrawn} == {"cannot tell"}
 
 
+@pytest.mark.usefixtures("doubted")
 def test_doubts_of_other_estimates_are_not_applied(world: Path, run) -> None:
-    assert run("effects", world, "--using", "joint", "--doubt").returncode == 0
     workspace = open_workspace(world)
     found = read_effects(workspace)
     moved = [replace(one, estimate=(one.estimate or 0.0) + 1.0) for one in found.effects]
@@ -84,14 +111,17 @@ def test_doubts_of_other_estimates_are_not_applied(world: Path, run) -> None:
     assert "belong to other estimates" in done.stderr
 
 
-def test_a_refit_says_that_the_doubts_are_gone(world: Path, run) -> None:
-    for refit in ((), ("--using", "joint"), CLICK):
-        assert run("effects", world, "--using", "joint", "--doubt").returncode == 0
-        done = run("effects", world, *refit)
-        assert "the doubts of the last run no longer hold" in done.stderr
-        assert not list((world / "out" / "model").glob("doubts-*"))
-        assert "no longer hold" not in run("effects", world, *refit).stderr
-    assert run("effects", world, "--using", "joint", "--doubt").returncode == 0
+@pytest.mark.usefixtures("doubted")
+@pytest.mark.parametrize("refit", [(), ("--using", "joint"), CLICK])
+def test_a_refit_says_that_the_doubts_are_gone(world: Path, run, refit: tuple[str, ...]) -> None:
+    done = run("effects", world, *refit)
+    assert "the doubts of the last run no longer hold" in done.stderr
+    assert not list((world / "out" / "model").glob("doubts-*"))
+    assert "no longer hold" not in run("effects", world, *refit).stderr
+
+
+@pytest.mark.usefixtures("doubted")
+def test_another_method_leaves_the_doubts(world: Path, run) -> None:
     done = run("effects", world, "--using", "naive")
     assert "no longer hold" not in done.stderr
     assert list((world / "out" / "model").glob("doubts-*"))

@@ -7,6 +7,7 @@ import pytest
 
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.data.simulate import Platform, simulate
+from tagcf.doubts import POPULARITY
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.joint.fit import fit_joint
 from tagcf.effects.linear.design import make_design, survey
@@ -16,7 +17,7 @@ from tagcf.effects.matching.pairing import pair
 from tagcf.effects.matching.score import score_of
 from tagcf.effects.matching.units import gather_units, rows_of_units
 from tagcf.effects.methods import Histogram, Joint, Matching
-from tagcf.types import POPULARITY, EventBatch, EventLog, TagEffects, TagMatrix
+from tagcf.types import EventBatch, EventLog, TagEffects, TagMatrix
 
 FORMS = [Matching(), Matching(form=Histogram())]
 

@@ -1,6 +1,10 @@
 """Sums of parts are the sum of the whole, wherever and in whatever order the parts were made."""
 
+import pickle
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +16,9 @@ from tagcf.effects.linear import passes
 from tagcf.effects.linear.cells import CellSums, add_block, block_of, empty_sums, sum_cells
 from tagcf.effects.linear.design import Design, make_design, survey
 from tagcf.effects.methods import Joint
-from tagcf.types import EventBatch, EventLog
+from tagcf.effects.spark import on_spark
+from tagcf.effects.task import Question
+from tagcf.types import EventBatch, EventLog, TagEffects
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +37,15 @@ def in_pieces(log: EventLog, size: int) -> list[EventBatch]:
         table = to_arrow(batch)
         pieces += [from_arrow(table.slice(at, size)) for at in range(0, table.num_rows, size)]
     return pieces
+
+
+def of_users(log: EventLog) -> EventLog:
+    """The same log, its covariates known to be the users' own where they are."""
+    own = tuple(
+        replace(one, source="users") if one.name == "user_activity" else one
+        for one in log.covariates
+    )
+    return replace(log, covariates=own)
 
 
 def sums_of(log: EventLog, design: Design, pieces: list[EventBatch]) -> CellSums:
@@ -76,17 +91,59 @@ def test_the_sample_does_not_depend_on_how_the_log_is_cut(world: World) -> None:
     np.testing.assert_array_equal(here.cell_keys, there.cell_keys)
 
 
-def test_threads_and_order_change_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = in_pieces(world.log, 1_500)
-    cut = replace(world.log, batches=lambda: iter(pieces[::-1]))
+def assert_same_effects(one: TagEffects, other: TagEffects) -> None:
+    for a, b in zip(one.effects, other.effects, strict=True):
+        assert (a.tag, a.outcome, a.segment, a.verdict) == (b.tag, b.outcome, b.segment, b.verdict)
+        if a.estimate is not None:
+            np.testing.assert_allclose([b.estimate, b.se], [a.estimate, a.se], rtol=1e-7)
+
+
+def test_rows_do_not_travel_with_the_log(world: World) -> None:
+    parted = on_spark(world.log, None, "parts")
+    assert next(parted.batches()).n_rows
+    there = pickle.loads(pickle.dumps(parted))  # noqa: S301 - as Spark sends it
+    with pytest.raises(RuntimeError, match="executors read the parts"):
+        there.batches()
+
+
+@pytest.mark.parametrize("strata", [False, True])
+def test_threads_and_order_change_nothing(
+    world: World,
+    within_days: Callable[[EventLog], EventLog],
+    monkeypatch: pytest.MonkeyPatch,
+    strata: bool,
+) -> None:
+    log = of_users(within_days(world.log) if strata else world.log)
+    pieces = in_pieces(log, 1_500)
+    cut = replace(log, batches=lambda: iter(pieces[::-1]))
+    question = Question(by=(("city_tier",),), min_items=20)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    here = estimate_effects(world.log, world.tags, Joint())
+    here = estimate_effects(log, world.tags, Joint(), question)
+    assert any(effect.estimate is not None for effect in here.effects if effect.segment)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setattr(passes, "ROWS_PER_THREAD", 1_000)
-    there = estimate_effects(cut, world.tags, Joint())
-    for one, other in zip(here.effects, there.effects, strict=True):
-        assert (one.tag, one.outcome, one.verdict) == (other.tag, other.outcome, other.verdict)
-        if one.estimate is not None:
-            np.testing.assert_allclose(
-                [other.estimate, other.se], [one.estimate, one.se], rtol=1e-7
-            )
+    assert_same_effects(here, estimate_effects(cut, world.tags, Joint(), question))
+
+
+def test_all_rows_reach_joint_through_its_passes(
+    world: World, within_days: Callable[[EventLog], EventLog]
+) -> None:
+    """A log whose rows are elsewhere, as on a cluster, is never read here."""
+    log = of_users(within_days(world.log))
+    question = Question(by=(("city_tier",), ("age_band",)), min_items=20)
+
+    def fold(start: Callable[[], Any], add: Callable[[Any, EventBatch], None]) -> Any:
+        parts = []
+        for batch in in_pieces(log, 4_000):
+            parts.append(start())
+            add(parts[-1], batch)
+        return reduce(lambda one, other: one + other, parts)
+
+    def unread() -> Iterator[EventBatch]:
+        raise AssertionError("the driver read the log")
+
+    there = replace(log, fold=fold, batches=unread)
+    assert_same_effects(
+        estimate_effects(log, world.tags, Joint(), question),
+        estimate_effects(there, world.tags, Joint(), question),
+    )

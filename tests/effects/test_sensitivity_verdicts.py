@@ -12,10 +12,12 @@ import pytest
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.data.simulate import Platform, simulate
 from tagcf.data.workspace import open_workspace
+from tagcf.doubts import Benchmark, Doubt, NegativeControl, Specification
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.joint.fit import Fit, fit_joint
 from tagcf.effects.linear.design import Design, make_design, survey
 from tagcf.effects.methods import Joint
+from tagcf.effects.refusals import names_of_control
 from tagcf.effects.sensitivity.doubt import cast_doubt
 from tagcf.effects.sensitivity.evidence import Doubting
 from tagcf.effects.sensitivity.next_item import fit_next_item, time_ordered
@@ -23,18 +25,8 @@ from tagcf.effects.sensitivity.verdicts import stopped_by, with_doubt
 from tagcf.effects.store import merge, read_effects, write_effects
 from tagcf.effects.task import Question
 from tagcf.errors import UnknownNameError
-from tagcf.types import (
-    Benchmark,
-    Doubt,
-    Effect,
-    EventBatch,
-    EventLog,
-    Floats,
-    NegativeControl,
-    Specification,
-    TagEffects,
-    TagMatrix,
-)
+from tagcf.text import choose_language
+from tagcf.types import Effect, EventBatch, EventLog, Floats, TagEffects, TagMatrix
 
 Run = Callable[..., Any]
 N_ITEMS, N_USERS, N_ROWS, N_TAGS = 200, 300, 20_000, 6
@@ -288,7 +280,7 @@ def test_the_benchmark_stops_observational_claims_only() -> None:
 def test_doubt_never_promotes(verdict: str) -> None:
     effect = claim(verdict=verdict)
     assert stopped_by(effect, doubt(placebo_p=0.9)) is None
-    assert with_doubt(effect, doubt(stopped_by="placebo")) == effect
+    assert with_doubt(effect, doubt(stopped_by="placebo"), {}) == effect
 
 
 @pytest.mark.parametrize(
@@ -300,11 +292,24 @@ def test_every_withdrawal_says_why(stop: str) -> None:
         within_author=within(0.03, 0.04),
         negatives=(control("next_item", 0.05, 0.01), control("before", 2.0, 0.01)),
     )
-    judged = with_doubt(claim(), one)
+    judged = with_doubt(claim(), one, {})
     assert judged.verdict == "cannot tell"
     assert judged.reason is not None
     assert judged.reason.key == f"reason.{stop}"
     assert str(judged.reason)
+
+
+def test_a_tag_that_was_too_strong_is_named_in_the_language_in_force() -> None:
+    names = {"urban-escape": ("都市逃离感", "Urban escape")}
+    weak = replace(WEAK, control="tag:urban-escape")
+    judged = with_doubt(claim(), doubt(stopped_by="benchmark", benchmark=weak), names)
+    assert "as strong as Urban escape," in str(judged.reason)
+    choose_language("zh")
+    assert "“都市逃离感” 0.7 倍强" in str(judged.reason)
+    column = with_doubt(claim(), doubt(stopped_by="benchmark"), names)
+    assert "“hour”" in str(column.reason)
+    # Matching names a tag among its controls by the slug alone.
+    assert names_of_control("urban-escape", names) == names_of_control("tag:urban-escape", names)
 
 
 def test_doubts_survive_the_files(workspace: Callable[..., Path]) -> None:

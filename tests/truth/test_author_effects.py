@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from benchmarks.worlds import answers, judged, row
+from benchmarks.worlds import answers, judged, missed, row
 from tagcf.effects.methods import Joint
 
 METHODS = {"held": Joint(), "free": Joint(author_effects=False)}
@@ -18,9 +18,7 @@ def table() -> pl.DataFrame:
 def test_author_effects_recover_the_truth(table: pl.DataFrame) -> None:
     held = row(table, "held", "all")
     assert held["intervals"] >= 900
-    assert held["coverage"] >= 0.93
-    assert held["false_claims"] <= 0.12
-    assert held["refused"] <= 0.20
+    assert missed(held) == []
 
 
 def test_without_them_the_worlds_mislead(table: pl.DataFrame) -> None:

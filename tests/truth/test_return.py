@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.worlds import METHODS, answers, judged, return_table, row
+from benchmarks.worlds import METHODS, answers, judged, missed, return_table, row
 
 SMALL, LARGE = 40, 8
 
@@ -28,6 +28,4 @@ def test_large_effects_are_called_where_there_are_any() -> None:
     )
     ours = row(judged(found), "joint", "return_7d")
     assert ours["big"] >= 10
-    assert ours["big_called"] >= 0.9 * ours["big"]
-    assert ours["false_claims"] <= 0.12
-    assert ours["coverage"] >= 0.93
+    assert missed(ours) == []

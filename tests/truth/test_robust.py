@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.worlds import YARDSTICK, answers, judged, row
+from benchmarks.worlds import YARDSTICK, answers, judged, missed, row
 from tagcf.data.simulate import Platform, simulate
 from tagcf.effects.methods import Robust
 
@@ -31,30 +31,14 @@ def test_popularity_is_uneven() -> None:
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_intervals_cover(table: pl.DataFrame, outcome: str) -> None:
+def test_targets_are_met(table: pl.DataFrame, outcome: str) -> None:
     ours = row(table, "robust", outcome)
     assert ours["intervals"] >= 800
-    assert ours["coverage"] >= 0.93
+    assert ours["big"] >= 20
+    assert missed(ours) == []
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_wide_is_no_way_out(table: pl.DataFrame, outcome: str) -> None:
     ours, plain = row(table, "robust", outcome), row(table, "yardstick", outcome)
     assert ours["score"] <= 2.2 * plain["score"]
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_false_claims_are_rare(table: pl.DataFrame, outcome: str) -> None:
-    assert row(table, "robust", outcome)["false_claims"] <= 0.12
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_refusing_is_rare(table: pl.DataFrame, outcome: str) -> None:
-    assert row(table, "robust", outcome)["refused"] <= 0.20
-
-
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_large_effects_are_called(table: pl.DataFrame, outcome: str) -> None:
-    ours = row(table, "robust", outcome)
-    assert ours["big"] >= 20
-    assert ours["big_called"] >= 0.9 * ours["big"]

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from benchmarks.worlds import METHODS, answers, judged, row
+from benchmarks.worlds import METHODS, answers, judged, missed, row
 
 WORLDS = 40
 LOGGED = ["click", "completion", "watch_time", "like", "depth"]
@@ -16,8 +16,8 @@ def table() -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_intervals_cover(table: pl.DataFrame, outcome: str) -> None:
-    assert row(table, "joint", outcome)["coverage"] >= 0.93
+def test_targets_are_met(table: pl.DataFrame, outcome: str) -> None:
+    assert missed(row(table, "joint", outcome)) == []
 
 
 @pytest.mark.parametrize("outcome", LOGGED)  # return: test_return.py, its yardstick is another
@@ -26,26 +26,14 @@ def test_wide_is_no_way_out(table: pl.DataFrame, outcome: str) -> None:
     assert ours["score"] <= 1.25 * plain["score"]
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_false_claims_are_rare(table: pl.DataFrame, outcome: str) -> None:
-    assert row(table, "joint", outcome)["false_claims"] <= 0.12
-
-
 @pytest.mark.parametrize("outcome", LOGGED)
 def test_without_correction_nulls_are_claimed(table: pl.DataFrame, outcome: str) -> None:
     assert row(table, "yardstick", outcome)["null_below_10"] > 0.10
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_refusing_is_rare(table: pl.DataFrame, outcome: str) -> None:
-    assert row(table, "joint", outcome)["refused"] <= 0.20
-
-
-@pytest.mark.parametrize("outcome", LOGGED)
-def test_large_effects_are_called(table: pl.DataFrame, outcome: str) -> None:
-    ours = row(table, "joint", outcome)
-    assert ours["big"] >= 20
-    assert ours["big_called"] >= 0.9 * ours["big"]
+@pytest.mark.parametrize("outcome", LOGGED)  # on return: test_return.py
+def test_there_are_large_effects_to_call(table: pl.DataFrame, outcome: str) -> None:
+    assert row(table, "joint", outcome)["big"] >= 20
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

@@ -16,9 +16,7 @@ from benchmarks.upworthy_halves import (
     randomised_twice,
     split_stories,
     summary,
-    widened,
 )
-from tagcf.effects.estimates import CLAIMS
 from tagcf.effects.methods import Joint
 
 SPLITS = 3
@@ -31,7 +29,7 @@ def arms(shared_data: Path) -> Arms:
 
 
 @pytest.fixture(scope="module")
-def pairs(arms: Arms) -> list[tuple[Pair, float]]:
+def pairs(arms: Arms) -> list[Pair]:
     splits = [split_stories(arms, seed) for seed in range(SPLITS)]
     return [pair for halves in splits for pair in both_ways(arms, Joint(), halves)]
 
@@ -45,46 +43,50 @@ def test_halves_share_no_story(arms: Arms) -> None:
 
 def test_within_test_answers_agree_with_one_another(arms: Arms) -> None:
     """Both unbiased: if z is too large here, the errors are too small, whatever the bias."""
-    z = np.concatenate([randomised_twice(arms, seed).z() for seed in range(SPLITS)])
+    z = np.concatenate([randomised_twice(arms, seed) for seed in range(SPLITS)])
     assert 0.7 < np.mean(z**2) < 1.3
     assert np.mean(np.abs(z) > 2) <= 0.08
 
 
-def test_observational_intervals_are_too_narrow(pairs: list[tuple[Pair, float]]) -> None:
+def test_observational_intervals_are_too_narrow(pairs: list[Pair]) -> None:
     found = summary(pairs)["without bias variance"]
     assert found["mean z²"] > 1.4
     assert found["share |z| > 2"] > 0.10
 
 
-def test_learned_bias_variance_makes_them_honest(pairs: list[tuple[Pair, float]]) -> None:
+def test_learned_bias_variance_makes_them_honest(pairs: list[Pair]) -> None:
     found = summary(pairs)["with learned bias variance"]
     assert 0.8 < found["mean z²"] < 1.35
     assert found["share |z| > 2"] <= 0.08
-    assert summary(pairs)["outside, widened for the worst bias of this variance"] <= 0.075
+    told = summary(pairs)["as told with the learned bias"]
+    assert 0.6 < told["mean z²"] < found["mean z²"]
+    assert told["share |z| > 2"] <= 0.06
 
 
-def test_confounding_is_as_large_as_the_effects(pairs: list[tuple[Pair, float]]) -> None:
+def test_confounding_is_as_large_as_the_effects(pairs: list[Pair]) -> None:
     """Why: with the tests hidden an answer is mostly about the stories that carry the tag."""
-    bias = np.array([value for _, value in pairs])
-    effects = np.nanstd([pair.true.estimate for pair, _ in pairs])
-    assert np.sqrt(bias).mean() > 0.7 * effects
+    effects = np.nanstd([pair.true.estimate for pair in pairs])
+    assert np.mean([pair.bias_sd for pair in pairs]) > 0.7 * effects
     assert 0.1 < summary(pairs)["slope of randomised on observational"] < 0.5
 
 
-def test_fewer_claims_and_none_reversed(pairs: list[tuple[Pair, float]]) -> None:
+def test_fewer_claims_and_none_reversed(pairs: list[Pair]) -> None:
     without, learned = summary(pairs)["claims"], summary(pairs)["claims, with bias variance"]
     assert without["opposite claim by randomised"] == 0
     assert learned["opposite claim by randomised"] == 0
     assert learned["made"] < 0.6 * without["made"]
 
 
-def test_widening_by_nothing_changes_nothing(pairs: list[tuple[Pair, float]]) -> None:
-    seen = pairs[0][0].seen
-    same = widened(seen, 0.0)
-    assert np.array_equal(same.se, seen.se, equal_nan=True)
-    agree = np.mean([one == other for one, other in zip(same.verdict, seen.verdict, strict=True)])
-    assert agree > 0.95  # the product's p-values have the degrees of freedom, ours are normal
-    assert any(verdict in CLAIMS for verdict in same.verdict)
+def test_where_the_halves_differ_few_claims_are_left(pairs: list[Pair]) -> None:
+    """Claims that the experiments do not share, among tags on which both differ by two errors."""
+
+    def alone(said: dict[str, int]) -> int:
+        return said.get("raises / no clear effect", 0) + said.get("lowers / no clear effect", 0)
+
+    found = summary(pairs)
+    before = alone(found["verdicts where |z| > 2"])
+    assert before >= 15
+    assert alone(found["verdicts where |z| > 2, with bias variance"]) <= 0.5 * before
 
 
 @pytest.mark.parametrize("name", ["joint", "matching", "robust"])
@@ -93,6 +95,7 @@ def test_recorded_calibration(name: str) -> None:
     found = recorded["calibration"][name]
     assert found["contrasts"] >= 500
     assert found["with learned bias variance"]["share |z| > 2"] <= 0.08
+    assert found["as told with the learned bias"]["share |z| > 2"] <= 0.06
     assert (
         found["without bias variance"]["mean z²"] > found["with learned bias variance"]["mean z²"]
     )

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from tagcf.doubts import Balance
 from tagcf.types import (
     BadRows,
-    Balance,
     Contribution,
     Effect,
     Method,

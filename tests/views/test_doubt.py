@@ -6,18 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tagcf.text import choose_language
-from tagcf.types import (
+from tagcf.doubts import (
     Alternative,
     Balance,
     Benchmark,
     Doubt,
-    Effect,
     NegativeControl,
     Overlap,
-    Reason,
     Specification,
 )
+from tagcf.text import choose_language
+from tagcf.types import Effect, Reason
 from tagcf.views.doubt import MOST_TAGS, DoubtView, doubt_view
 from tagcf.views.doubt_checks import CHECKS, state_of
 from tagcf.views.facts import ReportFacts, outcome_facts

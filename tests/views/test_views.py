@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from tagcf.doubts import Balance
 from tagcf.text import choose_language
-from tagcf.types import Balance, TagEffects
+from tagcf.types import TagEffects
 from tagcf.views.balance import balance_view
 from tagcf.views.contrast import contrast_view
 from tagcf.views.facts import OutcomeFacts, ReportFacts, outcome_facts

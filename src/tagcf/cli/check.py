@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.data.files import locate
 from tagcf.data.overview import Overview, TagOverview, overview
-from tagcf.data.workspace import open_workspace
-from tagcf.text import say
+from tagcf.data.read import read_log
+from tagcf.data.workspace import Workspace, open_workspace
+from tagcf.effects.far_values import far_values
+from tagcf.text import say, visible
 from tagcf.types import BadRows
 
 _NAMES_SHOWN = 5
@@ -28,15 +31,34 @@ _NAMES_SHOWN = 5
 @lang_option
 def check(folder: Path, as_json: bool, strict: bool) -> int:
     """Read everything in DIR and report every kind of bad row."""
-    found = overview(open_workspace(folder))
+    workspace = open_workspace(folder)
+    found = overview(workspace)
+    found = replace(found, bad=(*found.bad, *_far_values(workspace)))
     if as_json:
-        click.echo(json.dumps(as_dict(found), ensure_ascii=False, indent=2))
+        echo_json(as_dict(found), indent=2)
     else:
         _print(found)
     if not found.usable:
         click.echo(say("check.unusable"), err=True)
         return 1
     return 3 if strict and found.has_findings else 0
+
+
+def _far_values(workspace: Workspace) -> tuple[BadRows, ...]:
+    """Numbers that the estimates will count as missing. A note: long tails are no fault."""
+    found = []
+    for one in far_values(read_log(workspace)):
+        table = locate(workspace.root, one.covariate.source)
+        file = one.covariate.source if table is None else table.name
+        where = say("data.column_of", file=file, column=one.covariate.name)
+        ends = {"low": f"{one.low:.4g}", "high": f"{one.high:.4g}"}
+        examples = tuple(
+            say("data.example_far", value=f"{value:.4g}", **ends)
+            for value in (one.least, one.most)
+            if value is not None
+        )
+        found.append(BadRows("note.far_value", where, one.rows, examples, "as_missing"))
+    return tuple(found)
 
 
 def as_dict(found: Overview) -> dict[str, Any]:
@@ -59,7 +81,7 @@ def _worded(bad: BadRows) -> dict[str, Any]:
 def _print(found: Overview) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if found.title:
-        console.print(escape(found.title), style="bold")
+        console.print(escape(visible(found.title)), style="bold")
     if found.simulated:
         console.print(say("check.simulated"), style="bold")
     console.print(say("check.rows", read=f"{found.rows_read:,}", used=f"{found.rows_used:,}"))
@@ -92,7 +114,7 @@ def _outcome_table(found: Overview) -> Table:
         table.add_column(say(f"check.{column}"))
     for one in found.outcomes:
         mean = "—" if one.mean is None else f"{one.mean:.4g}"
-        table.add_row(escape(one.name), one.kind, mean, f"{one.missing:.1%}")
+        table.add_row(escape(visible(one.name)), one.kind, mean, f"{one.missing:.1%}")
     return table
 
 
@@ -124,9 +146,9 @@ def _bad_table(bad: tuple[BadRows, ...]) -> Table:
     for one in bad:
         table.add_row(
             escape(say(one.kind)),
-            escape(one.where),
+            escape(visible(one.where)),
             f"{one.count:,}",
             say(f"action.{one.action}"),
-            escape(", ".join(one.examples)),
+            escape(visible(", ".join(one.examples))),
         )
     return table

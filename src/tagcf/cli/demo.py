@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import sys
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import json_option, lang_option
 from tagcf.cli.simulate import make_room
 from tagcf.data.read import read_log
@@ -67,7 +67,7 @@ def demo(
     report = workspace.out / "report.html"
     write_text(report, render_report(facts, language()))
     if as_json:
-        click.echo(json.dumps(_summary(facts, folder, report), ensure_ascii=False, indent=1))
+        echo_json(_summary(facts, folder, report), indent=1)
         return
     _print(facts)
     _heading(say("demo.report", path=report))

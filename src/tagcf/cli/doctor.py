@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tagcf import __version__
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import json_option, lang_option
 from tagcf.text import say
 
@@ -58,7 +58,7 @@ def doctor(as_json: bool) -> int:
     ]
     if as_json:
         rows = [asdict(one) for one in findings]
-        click.echo(json.dumps({"doctor": rows}, ensure_ascii=False, indent=2))
+        echo_json({"doctor": rows}, indent=2)
     else:
         _print(findings)
     return 1 if any(one.state == "bad" for one in findings) else 0

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tagcf.tags.names import known_tags
 from tagcf.tags.vocabulary import default_vocabulary
-from tagcf.text import catalogue, say
+from tagcf.text import catalogue, say, visible
 from tagcf.types import EventLog, Reason, Tag
 from tagcf.views.facts import is_share
 from tagcf.views.labels import tag_name
@@ -82,6 +82,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: se
     `columns` are keys of the catalogue without ``effects.column_``; numbers, `right`, stand right.
     """
     words = [say(f"effects.column_{column}") for column in columns]
+    rows = [[visible(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         click.echo("\n".join("\t".join(line) for line in [words, *rows]))
         return

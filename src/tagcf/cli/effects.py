@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -29,6 +28,8 @@ from tagcf.cli.heterogeneity import (
     of_tags_only,
     split_by_activity,
 )
+from tagcf.cli.json_text import echo_json
+from tagcf.cli.learned_bias import check_alone, learn_in, say_bias
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
@@ -80,6 +81,11 @@ ESTIMANDS = ["direct", "total"]
     multiple=True,
     help="with --doubt: an outcome measured before the impression, which no tag can cause",
 )
+@click.option(
+    "--learn-bias",
+    is_flag=True,
+    help="where strata or exposure were random: learn how far observational effects are off",
+)
 @heterogeneity_options
 @click.option("--strict", is_flag=True, help="exit 3 when no tag can be told")
 @json_option
@@ -93,12 +99,16 @@ def effects(
     estimand: str | None,
     doubt: bool,
     negatives: tuple[str, ...],
+    learn_bias: bool,
     strict: bool,
     as_json: bool,
     asked: Asked,
 ) -> int:
     """Estimate what each tag does to each outcome, with interval and verdict."""
     _check_options(using, estimand, doubt, negatives)
+    if learn_bias:
+        check_alone(using, by, names, estimand, doubt, asked.options, asked.activity)
+        return learn_in(folder, using, outcomes, strict=strict, as_json=as_json)
     split = tuple(part.strip() for part in by.split(",")) if by else ()
     check_asked(asked, using, split)
     workspace = open_workspace(folder)
@@ -144,13 +154,14 @@ def effects(
             keys = {(effect.tag, effect.outcome) for effect in shown}
             own = [one for one in found.doubts if (one.tag, one.outcome) in keys]
             answer["doubt"] = [doubt_json(one) for one in own]
-        click.echo(json.dumps(answer | answers_json(answers), ensure_ascii=False, indent=1))
+        echo_json(answer | answers_json(answers), indent=1)
         for sentence in (said for one in answers for said in sentences(one, wording)):
             click.echo(sentence, err=True)
     elif answers:
         print_answers(answers, wording)
     else:
         _print(shown, wording)
+    say_bias(shown, workspace.settings.design.observational_bias)
     if not as_json and log is whole and not asks_only:
         click.echo(say("effects.written", path=effects_path(workspace)), err=True)
     told = [effect for effect in shown if effect.verdict != "cannot tell"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 import click
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.data.workspace import open_workspace, write_text
 from tagcf.text import language, say
@@ -33,7 +33,7 @@ def report(*, folder: Path, output: Path | None, as_json: bool) -> None:
     facts = gather_report(workspace, shlex.quote(str(folder)))
     write_text(target, render_report(facts, language()))
     if as_json:
-        click.echo(json.dumps(_summary(target, facts), ensure_ascii=False, indent=1))
+        echo_json(_summary(target, facts), indent=1)
         return
     for outcome in outcome_facts(facts):
         click.echo(verdict(outcome).headline, err=True)

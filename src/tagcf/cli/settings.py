@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import json_option, lang_option
 from tagcf.data.settings_file import describe_setting
 from tagcf.settings import FILE_NAME, OutcomeSettings, Settings, load_settings
@@ -33,7 +34,7 @@ def settings(folder: Path | None, as_json: bool) -> None:
     written = {} if folder is None else tomllib.loads((folder / FILE_NAME).read_text("utf-8-sig"))
     rows = list(_rows(loaded, written, reads_environment=folder is not None))
     if as_json:
-        click.echo(json.dumps({"settings": rows}, ensure_ascii=False, indent=2))
+        echo_json({"settings": rows}, indent=2)
     else:
         _print(rows)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import click
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.data.simulate import Platform, World, write_world
 from tagcf.data.simulate import simulate as make_world
@@ -64,7 +64,7 @@ def simulate(
         click.echo(f"  {path}  {what}", err=True)
     click.echo(say("simulate.next", folder=folder), err=True)
     if as_json:
-        click.echo(json.dumps(_summary(world, files), ensure_ascii=False))
+        echo_json(_summary(world, files))
 
 
 def make_room(folder: Path, force: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +12,11 @@ import click
 import numpy as np
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table as Grid
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.data.files import batches, locate, open_table
 from tagcf.data.tables import read_item_tags
@@ -30,7 +31,7 @@ from tagcf.tags.matrix import with_slugs, write_item_tags
 from tagcf.tags.names import known_tags, workspace_tags
 from tagcf.tags.surface import FACET, Surface
 from tagcf.tags.vocabulary import default_vocabulary, search_tags
-from tagcf.text import language, say
+from tagcf.text import language, say, visible
 from tagcf.types import Tag, TagMatrix
 
 SHOWN = 30  # tags in the printed table
@@ -75,7 +76,7 @@ def tag(folder: Path, using: Using, search: str | None, as_json: bool) -> None:
         "output": str(path),
     }
     if as_json:
-        click.echo(json.dumps(summary, ensure_ascii=False))
+        echo_json(summary)
     else:
         _print_summary(summary)
 
@@ -178,7 +179,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         share = one["items"] / summary["items"]
         facet = say(f"facet.{one['facet']}")
         grid.add_row(
-            one[language()],
+            escape(visible(one[language()])),
             facet,
             f"{one['items']:,}",
             f"{share:.1%}",
@@ -212,7 +213,7 @@ def _print_search(query: str, known: tuple[Tag, ...], as_json: bool) -> None:
     found = search_tags(query, known)
     if as_json:
         rows = [_labels(one) | {"aliases": list(one.aliases)} for one in found]
-        click.echo(json.dumps({"query": query, "tags": rows}, ensure_ascii=False))
+        echo_json({"query": query, "tags": rows})
         return
     if not found:
         _tell("tags.nothing_found", query=query)
@@ -221,7 +222,8 @@ def _print_search(query: str, known: tuple[Tag, ...], as_json: bool) -> None:
     grid = Grid(*heads, say("tags.columns_parent"), say("tags.columns_aliases"), box=None)
     for one in found:
         facet = say(f"facet.{one.facet}")
-        grid.add_row(one.slug, one.zh, one.en, facet, one.parent or "", ", ".join(one.aliases))
+        names = (one.slug, one.zh, one.en, facet, one.parent or "", ", ".join(one.aliases))
+        grid.add_row(*(escape(visible(name)) for name in names))
     Console().print(grid)
 
 

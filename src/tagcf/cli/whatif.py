@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.counterfactual.answer import ask, each_tag
 from tagcf.counterfactual.batch import what_if_many
@@ -99,7 +99,7 @@ def whatif(
         found = answer_json(ready, answer)
         if one_by_one:
             found["each"] = [answer_json(ready, one) for one in each]
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        echo_json(found, indent=1)
     else:
         _print(ready, answer, each, one_by_one=one_by_one)
     unsupported = not all(one.supported for one in (answer, *each))
@@ -136,7 +136,7 @@ def _batch(
         raise DataError("whatif.broken_questions", path=batch, detail=detail) from broken
     if as_json:
         facts = {"questions": total, "supported": supported, "output": str(output)}
-        click.echo(json.dumps(facts | {"simulated": ready.effects.simulated}, ensure_ascii=False))
+        echo_json(facts | {"simulated": ready.effects.simulated})
     if ready.effects.simulated:
         click.echo(say("whatif.simulated"), err=True)
     click.echo(say("whatif.batch_done", n=total, supported=supported, path=output), err=True)

@@ -11,7 +11,7 @@ from tagcf.data.bad_rows import EXAMPLES
 from tagcf.data.read import read_log
 from tagcf.data.tables import check_item_tags, find_item_tags
 from tagcf.data.workspace import Workspace
-from tagcf.text import say
+from tagcf.text import say, visible
 from tagcf.types import BadRows, EventLog, Floats, Reason, Rung
 
 
@@ -154,7 +154,23 @@ def _tags(workspace: Workspace, log: EventLog) -> tuple[TagOverview | None, tupl
         identical=tuple(tuple(group) for group in same["tag"].to_list()),
         strangers=_texts(frame["item_id"].filter(stranger).unique(maintain_order=True)),
     )
-    return overview, (*bad, *_unknown_items(table.file, overview.strangers, int(stranger.sum())))
+    unknown = _unknown_items(table.file, overview.strangers, int(stranger.sum()))
+    return overview, (*bad, *_hidden_letters(table.file, frame), *unknown)
+
+
+def _hidden_letters(file: str, frame: pl.DataFrame) -> tuple[BadRows, ...]:
+    """Rows whose tag has a name that does not look like what it is."""
+    found = []
+    for column in ("tag", "tag_zh", "tag_en"):
+        names = frame[column] if column in frame.columns else pl.Series([], dtype=pl.String)
+        spelled = {one: visible(one) for one in _texts(names.drop_nulls().unique().sort())}
+        odd = [name for name, shown in spelled.items() if shown != name]
+        if odd:
+            where = say("data.column_of", file=file, column=column)
+            examples = tuple(spelled[name] for name in odd[:EXAMPLES])
+            rows = int(names.is_in(odd).sum())
+            found.append(BadRows("bad.hidden_letters", where, rows, examples, "kept"))
+    return tuple(found)
 
 
 def _unknown_items(file: str, strangers: tuple[str, ...], n_rows: int) -> tuple[BadRows, ...]:

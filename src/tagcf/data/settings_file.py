@@ -26,9 +26,14 @@ def render_settings(values: Mapping[str, Any]) -> str:
             lines += ["", *_comment(section), f"[{section}]", *_keys(part, section)]
             for name, inner in part.items():
                 if isinstance(inner, Mapping):
-                    lines += ["", *_comment(f"{section}_{name}"), f"[{section}.{name}]"]
-                    lines += [f"{_key(key)} = {_literal(value)}" for key, value in inner.items()]
+                    lines += ["", *_comment(f"{section}_{name}")]
+                    lines.append(render_table(f"{section}.{name}", inner))
     return "\n".join(lines) + "\n"
+
+
+def render_table(name: str, values: Mapping[str, Any]) -> str:
+    """Return one table as TOML text, keys quoted where they must be."""
+    return "\n".join([f"[{name}]", *(f"{_key(key)} = {_literal(values[key])}" for key in values)])
 
 
 def describe_setting(name: str) -> str:

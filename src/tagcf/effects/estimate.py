@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from tagcf.doubts import Balance
 from tagcf.effects.dose.model import gather_periods
 from tagcf.effects.estimates import nothing_told, to_effects
 from tagcf.effects.heterogeneity.groups import merge_groups
@@ -17,12 +18,13 @@ from tagcf.effects.linear.design import make_design, survey
 from tagcf.effects.matching.match import match_tags
 from tagcf.effects.methods import Joint, Matching, Robust, TwoStage, Using
 from tagcf.effects.naive import naive_differences, naive_return
+from tagcf.effects.observational_bias import allow_for_bias
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
 from tagcf.effects.robust.effects import robust_effects
 from tagcf.effects.task import Question, Task, select
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.text import did_you_mean
-from tagcf.types import Balance, Effect, EventLog, Reason, Tag, TagEffects, TagMatrix
+from tagcf.types import Effect, EventLog, Reason, Tag, TagEffects, TagMatrix
 
 MOST_TAGS = 1_000  # tags in one model
 
@@ -60,12 +62,14 @@ def estimate_effects(
     Raises
     ------
     UnknownNameError
-        An outcome or segment that the log does not have.
+        An outcome or segment that the log does not have, also in the method's bias.
     EstimationError
         No rows, no tags, or more than two cluster axes.
     """
     using, question = using or Joint(), question or Question()
     check_names(log, question.outcomes, [name for split in question.by for name in split])
+    if isinstance(using, Joint | Matching | Robust) and using.bias is not None:
+        check_names(log, tuple(using.bias.sd), ())
     _check(log, tags)
     tags, question, members = merge_groups(on_items_of(log, tags), question)
     tags, left_out = split_by_reach(tags, question)
@@ -211,7 +215,8 @@ def _matching(task: Task, using: Matching) -> TagEffects:
                 columns,
                 task.question.min_items,
             )
-            for found in matched.estimates:
+            for plain in matched.estimates:
+                found = allow_for_bias(plain, inside, using.bias)
                 effects += to_effects(found, task.tags.tags, "matching", "treated", segment)
             if segment is None:
                 balance += matched.balance

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import ClassVar, Literal
 
+from tagcf.errors import EstimationError
 from tagcf.types import Estimand, Method
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationalBias:
+    """How far unseen confounding moves observational effects of tags, in the outcome's unit.
+
+    Intervals on the rungs "observational" and "within-author" are widened by it, for the worst
+    distribution of the bias over the tags (`tagcf.effects.observational_bias`).
+
+    Parameters
+    ----------
+    sd
+        Outcome to the root mean square over tags of the bias, as `learn_bias` learns it from
+        randomised rows; .004 is .4 percentage points of a share. Other outcomes are not widened.
+
+    Raises
+    ------
+    EstimationError
+        A value that is negative or no number.
+    """
+
+    sd: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for outcome, value in self.sd.items():
+            if not (isfinite(value) and value >= 0):
+                raise EstimationError("error.bad_bias", outcome=outcome, value=value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +63,8 @@ class Joint:
         ``"random"``: the mean of an item's n rows counts for σ²/(σ² + nτ²) of them, since all of
         them share its unseen quality (`tagcf.effects.linear.item_effects`); ``"none"``: all rows
         count alike.
+    bias
+        What observational intervals allow for unseen confounding; ``None``: nothing.
     """
 
     knots: int = 5
@@ -40,6 +72,7 @@ class Joint:
     item_effects: Literal["random", "none"] = "random"
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
+    bias: ObservationalBias | None = None
 
     name: ClassVar[Method] = "joint"
     estimand: ClassVar[Estimand] = "direct"
@@ -87,6 +120,8 @@ class Matching:
         four).
     form
         ``None``: each treated item to its nearest; `Histogram()`: in bins of the score.
+    bias
+        As in `Joint`.
     """
 
     caliper: float | None = 0.2
@@ -97,6 +132,7 @@ class Matching:
     rows: Literal["auto", "random", "all"] = "auto"
     neighbours: int = 4
     form: Histogram | None = None
+    bias: ObservationalBias | None = None
 
     name: ClassVar[Method] = "matching"
     estimand: ClassVar[Estimand] = "treated"
@@ -165,7 +201,7 @@ class Robust:
         `Linear` or `Boosted`.
     folds
         Folds of whole items, or of whole authors where these are known.
-    knots, author_effects, rows
+    knots, author_effects, rows, bias
         As in `Joint`.
     """
 
@@ -174,6 +210,7 @@ class Robust:
     knots: int = 5
     author_effects: bool = True
     rows: Literal["auto", "random", "all"] = "auto"
+    bias: ObservationalBias | None = None
 
     name: ClassVar[Method] = "robust"
     estimand: ClassVar[Estimand] = "direct"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -81,6 +81,22 @@ def refuse(
         else:
             reasons.append(None)
     return tuple(reasons)
+
+
+def names_of_control(
+    control: str, names: Mapping[str, tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Facts of a reason that names a control: tags by their names, columns as configured.
+
+    Parameters
+    ----------
+    control
+        A column, a slug, or ``tag:`` and a slug.
+    names
+        Slug to (zh, en).
+    """
+    zh, en = names.get(control.removeprefix("tag:"), (control, control))
+    return (("zh", zh), ("en", en))
 
 
 def nearest_tags(carried: Floats) -> tuple[int, ...]:

@@ -27,15 +27,34 @@ def on_spark(log: EventLog, session: Any, parts: str) -> EventLog:
     Parameters
     ----------
     log
-        What is known of the log: ids, outcomes, covariates. The passes of `Joint` over logged
-        outcomes run on the cluster. Its own batches are still read, here, for strata, segments
-        and return, and by the other methods.
+        What is known of the log: ids, outcomes, covariates. `Joint` takes all rows from the
+        parts: for everybody, in segments, within strata, and for return. The other methods, and
+        the checks that doubt an effect, still read the log's own batches, here.
     session
         A ``pyspark.sql.SparkSession`` whose executors have TagCF installed.
     parts
         Folder (or URL) of Parquet parts that driver and executors see.
     """
-    return replace(log, fold=SparkPass(session, parts))
+    return replace(log, fold=SparkPass(session, parts), batches=DriverBatches(log.batches))
+
+
+@dataclass(frozen=True, slots=True)
+class DriverBatches:
+    """The log's own batches, which stay on the driver: they may hold all rows of the log."""
+
+    read: Callable[[], Iterator[EventBatch]]
+
+    def __call__(self) -> Iterator[EventBatch]:
+        """Read the batches."""
+        return self.read()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Executors get the log without its batches: they have the parts."""
+        return DriverBatches, (_not_here,)
+
+
+def _not_here() -> Iterator[EventBatch]:
+    raise RuntimeError("executors read the parts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tagcf.data.workspace import Workspace, atomic_path
+from tagcf.doubts import Balance
 from tagcf.effects.sensitivity.store import doubts_path, read_doubts, write_doubts
 from tagcf.errors import OutputError
-from tagcf.types import Balance, Effect, JointFit, Reason, TagEffects
+from tagcf.types import Effect, JointFit, Reason, TagEffects
 
 FILE_NAME = "effects.parquet"
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.linear.design import Design, Survey
+from tagcf.doubts import Balance
+from tagcf.effects.linear.design import Design, Rows, Survey
+from tagcf.effects.linear.kernels import add_by_tag
+from tagcf.effects.linear.passes import over_log_each
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
 from tagcf.types import (
-    Balance,
     Effect,
     Estimand,
+    EventBatch,
     EventLog,
     Floats,
     JointFit,
@@ -61,7 +65,14 @@ class Task:
 
     def items_with(self, shown: Mask) -> Floats:
         """(T,) items that carry each tag, of those shown (I,)."""
-        return np.asarray(shown.astype(float) @ self.carries)
+        if isinstance(self.carries, np.ndarray):
+            return np.asarray(shown.astype(float) @ self.carries)
+        total = np.zeros((self.carries.shape[1], 1))
+        if not shown.any():
+            return total[:, 0]
+        flags = shown.astype(float)[:, None]
+        add_by_tag(self.carries.indptr, self.carries.indices, np.empty(0), flags, total)
+        return total[:, 0]
 
     @property
     def slugs(self) -> list[str]:
@@ -90,12 +101,16 @@ class Task:
 
     def shown(self, design: Design) -> Mask:
         """(I,) items that the design's rows contain."""
-        if not design.rows.segment:
-            return design.items_shown()
-        shown = np.zeros(self.carries.shape[0], dtype=bool)
-        for batch in self.log.batches():
-            shown[batch.item[design.rows.mask(batch)]] = True
-        return shown
+        return self.shown_each((design,))[0]
+
+    def shown_each(self, designs: Sequence[Design]) -> list[Mask]:
+        """(I,) items that the rows of each design contain; segments are looked up in one pass."""
+        inside = [one.rows for one in designs if one.rows.segment]
+        found = iter(over_log_each(self.log, [self._no_items] * len(inside), _lookups(inside)))
+        return [next(found) if one.rows.segment else one.items_shown() for one in designs]
+
+    def _no_items(self) -> Mask:
+        return np.zeros(self.carries.shape[0], dtype=bool)
 
     def freed(self, estimand: Estimand) -> dict[int, frozenset[str]]:
         """Tags whose total effect leaves other tags of the matrix free: position -> slugs."""
@@ -146,6 +161,15 @@ class Task:
             n_users=len(self.log.users),
             simulated=self.log.simulated,
         )
+
+
+def _lookups(inside: Sequence[Rows]) -> list[Callable[[Mask, EventBatch], None]]:
+    """Mark the items of the rows; the sum of two masks is their union."""
+
+    def mark(rows: Rows, shown: Mask, batch: EventBatch) -> None:
+        shown[batch.item[rows.mask(batch)]] = True
+
+    return [partial(mark, rows) for rows in inside]
 
 
 def select(tags: TagMatrix, columns: Sequence[int] | NDArray[np.integer]) -> TagMatrix:

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 from tagcf.data.workspace import Workspace
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.methods import Joint, Matching, Naive, Robust, TwoStage, Using
+from tagcf.effects.methods import (
+    Joint,
+    Matching,
+    Naive,
+    ObservationalBias,
+    Robust,
+    TwoStage,
+    Using,
+)
 from tagcf.effects.sensitivity.doubt import cast_doubt
 from tagcf.effects.sensitivity.evidence import Doubting
 from tagcf.effects.store import merge
@@ -67,11 +75,13 @@ def of_tags(tags: TagMatrix, slugs: Sequence[str]) -> TagMatrix:
 
 def methods_of(workspace: Workspace, log: EventLog) -> dict[str, Using]:
     """Every method that the log allows, by the name it has on the command line."""
+    design = workspace.settings.design
+    bias = ObservationalBias(design.observational_bias) if design.observational_bias else None
     methods: dict[str, Using] = {
-        "joint": Joint(),
+        "joint": Joint(bias=bias),
         "naive": Naive(),
-        "matching": Matching(exact=tuple(workspace.settings.design.exact)),
-        "robust": Robust(),
+        "matching": Matching(exact=tuple(design.exact), bias=bias),
+        "robust": Robust(bias=bias),
     }
     if log.instruments:
         methods["iv"] = TwoStage()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -15,6 +16,13 @@ from importlib import resources
 from typing import Literal
 
 Language = Literal["zh", "en"]
+
+# Controls, and letters that reorder or hide what stands around them: written out, they could
+# make one name look like another, or move a terminal's cursor.
+_HIDDEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+LINES = "\t\n"  # controls that sentences and pages may contain
 
 _chosen: ContextVar[Language | None] = ContextVar("tagcf_language", default=None)
 
@@ -52,7 +60,20 @@ def say(key: str, **facts: object) -> str:
     KeyError
         When the catalogue has no such key: a mistake of ours, never of a user.
     """
-    return catalogue()[key][language()].format(**facts)
+    shown = {
+        name: visible(fact, keep=LINES) if isinstance(fact, str) else fact
+        for name, fact in facts.items()
+    }
+    return catalogue()[key][language()].format(**shown)
+
+
+def visible(text: str, *, keep: str = "", spelling: str = "[U+{:04X}]") -> str:
+    """Return the text with control, bidirectional and invisible letters spelled: "[U+202E]"."""
+
+    def spelled(found: re.Match[str]) -> str:
+        return found[0] if found[0] in keep else spelling.format(ord(found[0]))
+
+    return _HIDDEN.sub(spelled, text)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

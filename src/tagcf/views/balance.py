@@ -1,4 +1,4 @@
-"""The love plot: how alike carriers of a tag and the rest are, before and after adjustment."""
+"""How alike carriers of each tag and the rest are, before and after adjustment."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tagcf.doubts import POPULARITY, Balance
 from tagcf.text import say
-from tagcf.types import POPULARITY, Balance
 from tagcf.views.labels import TagName, tag_name
-from tagcf.views.numbers import Scale, count, plain
-from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table
+from tagcf.views.love_plot import LIMIT, Difference, love_plot
+from tagcf.views.numbers import count, plain
+from tagcf.views.picture import Column, RowChart, Table
 
 MOST_ROWS = 24
-LIMIT = 0.1  # the customary line: a standardised difference above it is an imbalance
 MUCH_LEFT = 0.25  # share of the differences
-WIDEST = 3.0  # differences beyond are drawn at the edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,35 +94,15 @@ def control_label(control: str, names: Mapping[str, tuple[str, str]]) -> str:
 
 
 def _chart(shown: list[_Worst], names: Mapping[str, tuple[str, str]], sentence: str) -> RowChart:
-    rows = []
-    for row in shown:
-        label = _name(row.tag, names)
-        rows.append(
-            Row(
-                name=label.name,
-                other=label.other,
-                tone="adjusted",
-                spans=(Span(row.after, row.before, "gap", "naive"),),
-                marks=(Mark(row.before, "diamond", "naive"), Mark(row.after, "circle", "adjusted")),
-                texts=(plain(row.before, 2), plain(row.after, 2)),
-            )
-        )
-    top = min(max([2 * LIMIT, *(r.before for r in shown), *(r.after for r in shown)]), WIDEST)
-    return RowChart(
-        description=sentence,
-        rows=tuple(rows),
+    labels = [_name(row.tag, names) for row in shown]
+    return love_plot(
+        sentence,
+        [
+            Difference(label.name, label.other, row.before, row.after)
+            for label, row in zip(labels, shown, strict=True)
+        ],
         columns=(say("report.before"), say("report.after")),
-        main_column=1,
-        axis=say("report.axis_balance"),
-        scale=Scale(points=False, decimals=1 if top > 0.5 else 2),
-        domain=(0.0, 1.06 * top),
-        zero=0.0,
-        guides=(LIMIT,),
-        legend=(
-            Key("diamond", "naive", say("report.legend_before")),
-            Key("circle", "adjusted", say("report.legend_after")),
-        ),
-        signed=False,
+        legend=(say("report.legend_before"), say("report.legend_after")),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from tagcf.doubts import Balance, Doubt
 from tagcf.text import say
-from tagcf.types import Balance, Doubt, Effect
+from tagcf.types import Effect
 from tagcf.views.doubt_checks import (
     CHECKS,
     FAILED,

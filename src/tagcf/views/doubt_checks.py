@@ -7,9 +7,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from tagcf.doubts import Doubt, Specification
 from tagcf.effects.sensitivity.verdicts import PLACEBO_LEVEL
 from tagcf.text import say
-from tagcf.types import Doubt, Effect, Specification
+from tagcf.types import Effect
 from tagcf.views.balance import control_label
 from tagcf.views.facts import OutcomeFacts
 from tagcf.views.labels import effect_name, verdict_label
@@ -135,7 +136,8 @@ def _reason(effect: Effect, doubt: Doubt, names: Names) -> str:
     if doubt.stopped_by != "benchmark" or doubt.benchmark is None:
         return reason_text(effect.reason)
     times = round(doubt.benchmark.times_interval, 2)
-    return say("reason.benchmark", control=coded(doubt.benchmark.control, names), times=times)
+    named = coded(doubt.benchmark.control, names)
+    return say("reason.benchmark", zh=named, en=named, times=times)
 
 
 def _cells(outcome: OutcomeFacts, effect: Effect, doubt: Doubt, names: Names) -> tuple[str, ...]:

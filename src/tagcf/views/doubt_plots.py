@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from tagcf.doubts import Balance, Doubt, Overlap, Specification
 from tagcf.text import say
-from tagcf.types import Balance, Doubt, Effect, Overlap, Specification
-from tagcf.views.balance import LIMIT, WIDEST, control_label
+from tagcf.types import Effect
+from tagcf.views.balance import control_label
 from tagcf.views.doubt_checks import Names, agreement, coded
 from tagcf.views.doubt_picture import Bars, Choice, Curve, CurvePoint
 from tagcf.views.facts import OutcomeFacts
 from tagcf.views.forest import axis_title
 from tagcf.views.labels import effect_name
-from tagcf.views.numbers import Scale, plain, share
-from tagcf.views.picture import Column, Key, Mark, Row, RowChart, Span, Table, domain_around
+from tagcf.views.love_plot import Difference, love_plot
+from tagcf.views.numbers import plain, share
+from tagcf.views.picture import Column, Key, RowChart, Table, domain_around
 
 BINS = 24
 NEAR = 0.35  # of the range: zero this close beside it is drawn
@@ -91,35 +93,14 @@ def balance_table(balance: tuple[Balance, ...], names: Names, tag: str) -> Table
 
 def love_chart(balance: tuple[Balance, ...], names: Names, name: str) -> RowChart:
     """The love plot of one tag."""
-    rows = []
-    for one in balance:
-        before, after = abs(one.before), abs(one.after)
-        rows.append(
-            Row(
-                name=control_name(one, names),
-                other="",
-                tone="adjusted",
-                spans=(Span(after, before, "gap", "naive"),),
-                marks=(Mark(before, "diamond", "naive"), Mark(after, "circle", "adjusted")),
-                texts=(plain(before, 2), plain(after, 2)),
-            )
-        )
-    top = min(max([2 * LIMIT, *(abs(one.before) for one in balance)]), WIDEST)
-    return RowChart(
-        description=say("doubt.love_aria", tag=name),
-        rows=tuple(rows),
+    return love_plot(
+        say("doubt.love_aria", tag=name),
+        [
+            Difference(control_name(one, names), "", abs(one.before), abs(one.after))
+            for one in balance
+        ],
         columns=(say("doubt.head_before"), say("doubt.head_after")),
-        main_column=1,
-        axis=say("report.axis_balance"),
-        scale=Scale(points=False, decimals=1 if top > 0.5 else 2),
-        domain=(0.0, 1.06 * top),
-        zero=0.0,
-        guides=(LIMIT,),
-        legend=(
-            Key("diamond", "naive", say("doubt.legend_before")),
-            Key("circle", "adjusted", say("doubt.legend_joint")),
-        ),
-        signed=False,
+        legend=(say("doubt.legend_before"), say("doubt.legend_joint")),
     )
 
 

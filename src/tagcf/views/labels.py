@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from tagcf.text import catalogue, language, say
+from tagcf.text import catalogue, language, say, visible
 from tagcf.types import Effect, Estimand, Method, Rung, Verdict
 from tagcf.views.picture import Shape, Tone
 
@@ -37,6 +37,7 @@ class TagName:
 
 def tag_name(zh: str, en: str) -> TagName:
     """Order the two names of a tag for the language in force."""
+    zh, en = visible(zh), visible(en)
     name, other = (zh, en) if language() == "zh" else (en, zh)
     return TagName(name or other, other if other != name and name else "")
 

@@ -64,6 +64,7 @@ def _terms(facts: ReportFacts, outcomes: tuple[OutcomeFacts, ...]) -> list[Term]
         Term(say("report.rung"), f"{rung_label(rung)} — {rung_meaning(rung)}")
         for rung in dict.fromkeys(o.rung for o in outcomes if o.rung)
     ]
+    terms += _unseen(outcomes)
     if facts.clusters:
         terms.append(
             Term(
@@ -95,6 +96,25 @@ def _terms(facts: ReportFacts, outcomes: tuple[OutcomeFacts, ...]) -> list[Term]
             )
         )
     return terms
+
+
+def _unseen(outcomes: tuple[OutcomeFacts, ...]) -> list[Term]:
+    """What observational intervals allow for unseen confounding, where the settings say so."""
+    applied, missing = [], []
+    for outcome in outcomes:
+        for sd in {e.diagnostics["bias_sd"] for e in outcome.main if "bias_sd" in e.diagnostics}:
+            if isinstance(sd, float):
+                written = plain(sd * outcome.scale.factor, outcome.scale.decimals)
+                number = say("report.points", number=written) if outcome.scale.points else written
+                applied.append(f"{outcome.label} {number}")
+            else:
+                missing.append(outcome.label)
+    text = []
+    if applied:
+        text.append(say("report.bias_text", sds=join(applied)))
+    if missing:
+        text.append(say("report.bias_missing_text", names=join(missing)))
+    return [Term(say("report.bias"), say("report.space").join(text))] if text else []
 
 
 def _limits(facts: ReportFacts, outcomes: tuple[OutcomeFacts, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tagcf.text import Language, choose_language, say
+from tagcf.text import LINES, Language, choose_language, say, visible
 from tagcf.views.doubt_picture import Bars, Curve
 from tagcf.views.draw_doubt import PHONE, draw_bars, draw_curve
 from tagcf.views.draw_plane import draw_plane
@@ -30,11 +30,12 @@ def render_report(facts: ReportFacts, first: Language) -> str:
     order: list[Language] = ["en", "zh"] if first == "en" else ["zh", "en"]
     pages = [(language, _in_language(language, facts)) for language in order]
     template = _environment().get_template("report.html.j2")
-    return template.render(
+    page = template.render(
         first=first,
         title=facts.title,
         pages=pages,
     )
+    return visible(page, keep=LINES)
 
 
 def _in_language(language: Language, facts: ReportFacts) -> Markup:

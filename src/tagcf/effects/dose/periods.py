@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.linear.basis import Basis, expand, make_basis
+from tagcf.effects.linear.basis import expand, make_basis
 from tagcf.effects.linear.design import Survey
+from tagcf.effects.linear.passes import over_log
 from tagcf.types import EventBatch, EventLog, Floats, Mask, Outcome
 
 DAY = 86_400.0
@@ -36,6 +37,17 @@ class Periods:
     effective_rows: float  # (Σw)² / Σw² over the random impressions
 
 
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """Where periods begin and end, and until when a return after them counts."""
+
+    start: float  # midnight (UTC) before the first row, epoch seconds
+    length: float  # seconds
+    follow: float  # seconds
+    followed: int  # periods whose whole follow-up lies before the log's end
+    all: int  # periods with rows
+
+
 def gather_periods(
     log: EventLog, outcome: Outcome, seen: Survey, *, randomized_only: bool = True
 ) -> Periods:
@@ -44,48 +56,42 @@ def gather_periods(
     Periods are counted from midnight (UTC) before the first row. A period is used if its whole
     follow-up lies before the log's end, see `observed_until`. Rows without a time or a user are
     left out; a log that does not tell users apart has no periods. One pass; memory holds two
-    bytes per user and period, and the counted impressions.
+    bytes per user and period, the users' own covariates, and the counted impressions.
     """
-    start = np.floor(seen.first_ts / DAY) * DAY
-    length, follow = outcome.period_days * DAY, outcome.days * DAY
-    n_periods = int(np.floor((observed_until(seen) - follow - start) / length + 1e-9))
-    n_periods = max(n_periods, 0)
-    n_all = int((seen.last_ts - start) // length) + 1
+    calendar = _calendar(outcome, seen)
+    own = tuple(at for at, covariate in enumerate(log.covariates) if covariate.source == "users")
     n_users = len(log.users)
-    present = np.zeros((n_users, n_all), dtype=bool)
-    returned = np.zeros((n_users, n_all), dtype=bool)
-    basis = _users_basis(log, seen)
-    columns = np.zeros((n_users, len(basis.names)))
-    shown = _Shown([], [], [])
-    left_out = 0
-    for batch in log.batches():
-        known = np.isfinite(batch.ts) & (batch.user >= 0) & (n_users > 1)
-        left_out += int((~known).sum())
-        user, ts = batch.user[known].astype(np.int64), batch.ts[known]
-        period = ((ts - start) // length).astype(np.int64)
-        present[user, period] = True
-        for back in range(1, int(np.ceil(follow / length)) + 1):
-            before = period - back
-            counts = (before >= 0) & (ts < start + (before + 1) * length + follow)
-            returned[user[counts], before[counts]] = True
-        columns[user] = expand(basis, batch.covariates[known])
-        counted = period < n_periods
-        if randomized_only and batch.randomized is not None:
-            counted &= batch.randomized[known]
-        shown.add(batch, known, counted, user * n_all + period, weigh=randomized_only)
-    used = np.flatnonzero(present[:, :n_periods].ravel())
-    user, period = used // max(n_periods, 1), used % max(n_periods, 1)
-    counts, weighted, effective = shown.count(user * n_all + period, period, len(log.items))
+
+    def add(visits: _Visits, batch: EventBatch) -> None:
+        visits.add(calendar, own, batch, randomized_only=randomized_only)
+
+    visits = over_log(log, lambda: _Visits.nothing(n_users, calendar, len(own)), add)
+    used = np.flatnonzero(visits.present[:, : calendar.followed].ravel())
+    user, period = used // max(calendar.followed, 1), used % max(calendar.followed, 1)
+    counts, weighted, effective = visits.shown.count(
+        user * calendar.all + period, period, len(log.items)
+    )
+    covariates = np.zeros((user.size, len(log.covariates)))
+    covariates[:, own] = visits.covariates[user]
     return Periods(
-        returned=returned[user, period].astype(float),
+        returned=visits.returned[user, period].astype(float),
         user=user,
         period=period,
         counts=counts,
         weighted=weighted,
-        controls=columns[user],
-        dropped=int(present[:, n_periods:].sum()),
-        left_out=left_out,
+        controls=expand(make_basis(log.covariates, seen.sample, 3, own), covariates),
+        dropped=int(visits.present[:, calendar.followed :].sum()),
+        left_out=visits.left_out,
         effective_rows=effective,
+    )
+
+
+def _calendar(outcome: Outcome, seen: Survey) -> _Calendar:
+    start = float(np.floor(seen.first_ts / DAY) * DAY)
+    length, follow = outcome.period_days * DAY, outcome.days * DAY
+    followed = int(np.floor((observed_until(seen) - follow - start) / length + 1e-9))
+    return _Calendar(
+        start, length, follow, max(followed, 0), int((seen.last_ts - start) // length) + 1
     )
 
 
@@ -101,9 +107,55 @@ def observed_until(seen: Survey) -> float:
     return float(midnight if whole else seen.last_ts)
 
 
-def _users_basis(log: EventLog, seen: Survey) -> Basis:
-    own = tuple(at for at, covariate in enumerate(log.covariates) if covariate.source == "users")
-    return make_basis(log.covariates, seen.sample, 3, own)
+@dataclass(slots=True)
+class _Visits:
+    """What one pass adds up; U users, G periods."""
+
+    present: Mask  # (U, G)
+    returned: Mask  # (U, G) seen again after the period, in time
+    covariates: Floats  # (U, p) the users' own, 0 where the user was not seen
+    shown: _Shown
+    left_out: int = 0
+
+    @staticmethod
+    def nothing(n_users: int, calendar: _Calendar, n_own: int) -> _Visits:
+        """Sums over no rows."""
+        return _Visits(
+            present=np.zeros((n_users, calendar.all), dtype=bool),
+            returned=np.zeros((n_users, calendar.all), dtype=bool),
+            covariates=np.zeros((n_users, n_own)),
+            shown=_Shown([], [], []),
+        )
+
+    def add(
+        self, calendar: _Calendar, own: tuple[int, ...], batch: EventBatch, *, randomized_only: bool
+    ) -> None:
+        """Add a batch, in place."""
+        known = np.isfinite(batch.ts) & (batch.user >= 0) & (len(self.present) > 1)
+        self.left_out += int((~known).sum())
+        user, ts = batch.user[known].astype(np.int64), batch.ts[known]
+        period = ((ts - calendar.start) // calendar.length).astype(np.int64)
+        self.present[user, period] = True
+        for back in range(1, int(np.ceil(calendar.follow / calendar.length)) + 1):
+            before = period - back
+            end = calendar.start + (before + 1) * calendar.length
+            counts = (before >= 0) & (ts < end + calendar.follow)
+            self.returned[user[counts], before[counts]] = True
+        self.covariates[user] = batch.covariates[known][:, own]
+        counted = period < calendar.followed
+        if randomized_only and batch.randomized is not None:
+            counted &= batch.randomized[known]
+        self.shown.add(batch, known, counted, user * calendar.all + period, weigh=randomized_only)
+
+    def __add__(self, other: _Visits) -> _Visits:
+        there = np.asarray(other.present.any(axis=1))[:, None]
+        return _Visits(
+            self.present | other.present,
+            self.returned | other.returned,
+            np.where(there, other.covariates, self.covariates),
+            self.shown + other.shown,
+            self.left_out + other.left_out,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +176,11 @@ class _Shown:
             self.chances.append(batch.propensity[known][counted])
         else:
             self.chances.append(np.full(int(counted.sum()), np.nan))
+
+    def __add__(self, other: _Shown) -> _Shown:
+        return _Shown(
+            self.units + other.units, self.items + other.items, self.chances + other.chances
+        )
 
     def count(
         self, keys: Integers, period: Integers, n_items: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,11 +12,11 @@ from tagcf.effects.estimates import Estimates, to_effects
 from tagcf.effects.joint.fit import (
     FEWEST_EVENTS,
     Fit,
-    fit_joint,
+    fits_together,
     outcome_reason,
     too_few_events,
 )
-from tagcf.effects.joint.fuse import Fused, fuse
+from tagcf.effects.joint.told import Told, told_each
 from tagcf.effects.linear.design import (
     Design,
     Survey,
@@ -26,9 +27,10 @@ from tagcf.effects.linear.design import (
 )
 from tagcf.effects.methods import Joint, Matching
 from tagcf.effects.multiplicity import Target
+from tagcf.effects.observational_bias import allow_for_bias, with_errors
 from tagcf.effects.refusals import nearest_by_gram, refuse
 from tagcf.effects.task import Task
-from tagcf.types import Effect, Estimand, Floats, JointFit, Mask, Reason, Rung, TagEffects
+from tagcf.types import Effect, Estimand, JointFit, Reason, Rung, TagEffects
 
 
 def joint_effects(task: Task, using: Joint) -> TagEffects:
@@ -36,15 +38,17 @@ def joint_effects(task: Task, using: Joint) -> TagEffects:
     seen, design = plan(task, using)
     effects: list[Effect] = []
     fits: list[JointFit] = []
+    segments = task.segments()
+    inside = [replace(design, rows=replace(design.rows, segment=levels)) for _, levels in segments]
     for estimand in _estimands(task):
         overall: dict[str, Target] = {}
         for found, fit in _everybody(task, using, seen, design, estimand):
             effects += to_effects(found, task.tags.tags, "joint", estimand)
             fits.append(fit)
             overall[found.outcome] = Target(found.estimate, found.se)
-        for segment, levels in task.segments():
-            inside = replace(design, rows=replace(design.rows, segment=levels))
-            for found, _ in _logged(task, using, seen, inside, estimand):
+        by_segment = _logged(task, using, seen, inside, estimand)
+        for (segment, _), results in zip(segments, by_segment, strict=True):
+            for found, _ in results:
                 target = overall[found.outcome]
                 effects += to_effects(found, task.tags.tags, "joint", estimand, segment, target)
     return task.result(effects, fits)
@@ -80,47 +84,34 @@ def _estimands(task: Task) -> tuple[Estimand, ...]:
 def _everybody(
     task: Task, using: Joint, seen: Survey, design: Design, estimand: Estimand
 ) -> list[tuple[Estimates, JointFit]]:
-    results = _logged(task, using, seen, design, estimand)
+    results = _logged(task, using, seen, [design], estimand)[0]
     return results + [dose_effects(task, one, seen, estimand) for one in task.derived()]
 
 
 def _logged(
-    task: Task, using: Joint, seen: Survey, design: Design, estimand: Estimand
-) -> list[tuple[Estimates, JointFit]]:
-    results: list[tuple[Estimates, JointFit]] = []
+    task: Task, using: Joint, seen: Survey, designs: Sequence[Design], estimand: Estimand
+) -> list[list[tuple[Estimates, JointFit]]]:
+    """Results of each design; as many at a time go through the log as memory holds."""
+    results: list[list[tuple[Estimates, JointFit]]] = [[] for _ in designs]
     logged = task.logged()
     for group in seen.weight_groups:
         wanted = tuple(at for at in group if at in logged)
-        if wanted:
-            results += _sharing_weights(task, using, design, wanted, estimand)
+        if not wanted or not designs:
+            continue
+        step = fits_together(task.log, designs[0], len(task.slugs), len(wanted))
+        for start in range(0, len(designs), step):
+            some = designs[start : start + step]
+            told = told_each(task, using, some, wanted, estimand)
+            for at, one in enumerate(told, start):
+                results[at] += _sharing_weights(task, using, one, wanted, estimand)
     return results
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Coefficients of outcomes that share their weights, however they were put together."""
-
-    coef: Floats  # (T, K)
-    cov: Floats  # (K, T, T)
-    df: Floats  # (K, T)
-    effective: Floats  # (K, T)
-    kept: Mask  # (T,)
-    unique_share: Floats  # (T,)
-    aliases: tuple[tuple[int, int], ...]
-    crossing_effective: Floats  # (K, T)
-    fused: Fused | None
-    n_rows: int
-
-
 def _sharing_weights(
-    task: Task, using: Joint, design: Design, outcomes: tuple[int, ...], estimand: Estimand
+    task: Task, using: Joint, told: Told, outcomes: tuple[int, ...], estimand: Estimand
 ) -> list[tuple[Estimates, JointFit]]:
-    shown = task.shown(design)
-    columns = task.columns(task.items_with(shown))
-    base = fit_joint(task.log, task.carries, design, outcomes, using, columns)
-    chosen = _chosen(task, using, design, outcomes, columns)
-    told = _told(task, base, chosen[1] if chosen else None)
-    told = _with_own_fits(task, using, (design, base), chosen, columns, estimand, told)
+    """Results of the outcomes that share their weights, for one audience."""
+    design, base = told.design, told.base
     results = []
     for k, outcome in enumerate(outcomes):
         spec = task.log.outcomes[outcome]
@@ -142,12 +133,13 @@ def _sharing_weights(
             diagnostics=tuple(_facts(design, base, told, k, at) for at in range(len(gone))),
             claimable=None if told.fused is None else told.fused.supported[k],
         )
+        found = allow_for_bias(found, design, using.bias)
         fit = JointFit(
             outcome=spec.name,
             kind=spec.kind,
             tags=tuple(task.slugs),
             coef=told.coef[:, k],
-            cov=told.cov[k],
+            cov=told.cov[k] if using.bias is None else with_errors(told.cov[k], found.se),
             df=found.df,
             usable=np.array([reason is None for reason in reasons]) & ~gone,
             baseline=float(base.mean[k]),
@@ -157,96 +149,8 @@ def _sharing_weights(
     return results
 
 
-def _chosen(
-    task: Task, using: Joint, design: Design, outcomes: tuple[int, ...], columns: Mask
-) -> tuple[Design, Fit] | None:
-    """Fit the recommender's own rows, where random rows are the ground to stand on."""
-    if design.rows.exposure != "random" or using.rows != "auto":
-        return None
-    rows = replace(design.rows, exposure="chosen", usual_propensity=None)
-    own = replace(design, rows=rows)
-    return own, fit_joint(task.log, task.carries, own, outcomes, using, columns)
-
-
-def _told(task: Task, base: Fit, chosen: Fit | None) -> _Told:
-    """Take a fit as it is, or fused with the recommender's own rows where there is such a fit."""
-    plain = _Told(
-        coef=base.solved.coef,
-        cov=base.errors.cov,
-        df=base.errors.df,
-        effective=base.errors.effective,
-        kept=base.solved.kept,
-        unique_share=base.solved.unique_share,
-        aliases=base.solved.aliases,
-        crossing_effective=base.errors.crossing_effective,
-        fused=None,
-        n_rows=int(base.sums.rows.sum()),
-    )
-    if chosen is None:
-        return plain
-    enough = np.minimum(base.items, chosen.items) >= task.question.min_items
-    fused = fuse((base.solved, base.errors), (chosen.solved, chosen.errors), enough)
-    if fused is None:
-        return plain
-    return replace(
-        plain,
-        coef=fused.coef,
-        cov=fused.cov,
-        df=fused.df,
-        effective=fused.effective,
-        fused=fused,
-        n_rows=plain.n_rows + int(chosen.sums.rows.sum()),
-    )
-
-
-def _with_own_fits(
-    task: Task,
-    using: Joint,
-    base: tuple[Design, Fit],
-    chosen: tuple[Design, Fit] | None,
-    columns: Mask,
-    estimand: Estimand,
-    told: _Told,
-) -> _Told:
-    """Refit what needs a model of its own: total effects, and tags not held for the others."""
-    free = task.freed(estimand)
-    outside = [] if task.question.hold is None else np.flatnonzero(~columns).tolist()
-    reaches = base[1].items >= task.question.min_items  # the rest is refused whatever it says
-    own_model = sorted(at for at in {*free, *outside} if reaches[at])
-    if not own_model:
-        return told
-    coef, cov, df = told.coef.copy(), told.cov.copy(), told.df.copy()
-    effective, kept, unique = told.effective.copy(), told.kept.copy(), told.unique_share.copy()
-    aliases, crossing = list(told.aliases), told.crossing_effective.copy()
-    for at in own_model:
-        own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
-        own[at] = True
-        fits = [
-            fit_joint(task.log, task.carries, design, fit.outcomes, using, own, base=fit)
-            for design, fit in (base, *((chosen,) if chosen else ()))
-        ]
-        one = _told(task, fits[0], fits[1] if chosen else None)
-        coef[at], df[:, at], effective[:, at] = one.coef[at], one.df[:, at], one.effective[:, at]
-        cov[:, at, :] = cov[:, :, at] = 0.0
-        cov[:, at, at] = one.cov[:, at, at]
-        kept[at], unique[at] = one.kept[at], one.unique_share[at]
-        crossing[:, at] = one.crossing_effective[:, at]
-        aliases += [pair for pair in one.aliases if at in pair]
-    return replace(
-        told,
-        coef=coef,
-        cov=cov,
-        df=df,
-        effective=effective,
-        kept=kept,
-        unique_share=unique,
-        aliases=tuple(aliases),
-        crossing_effective=crossing,
-    )
-
-
 def _reasons(
-    task: Task, design: Design, base: Fit, told: _Told, k: int
+    task: Task, design: Design, base: Fit, told: Told, k: int
 ) -> tuple[Reason | None, ...]:
     if not base.varies[k]:
         return (outcome_reason(base.sums),) * len(task.slugs)
@@ -268,7 +172,7 @@ def _reasons(
     )
 
 
-def _rung(design: Design, told: _Told, k: int) -> Rung:
+def _rung(design: Design, told: Told, k: int) -> Rung:
     """Name the rung: without authors, an estimate that leans on chosen rows is observational."""
     if design.rung == "randomised exposure" and told.fused is not None:
         return "observational" if told.fused.weight[k].max() > 0.5 else design.rung
@@ -280,7 +184,7 @@ def _known(value: float) -> float | None:
 
 
 def _facts(
-    design: Design, base: Fit, told: _Told, k: int, at: int
+    design: Design, base: Fit, told: Told, k: int, at: int
 ) -> dict[str, float | int | str | None]:
     facts: dict[str, float | int | str | None] = {
         "unique_share": round(float(told.unique_share[at]), 4),

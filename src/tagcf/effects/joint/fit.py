@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.linear.cell_tags import CellTags, tags_of_items
-from tagcf.effects.linear.cells import CellSums, sum_cells
+from tagcf.effects.linear.cell_tags import CellTags, ItemTags, tags_of_items
+from tagcf.effects.linear.cells import CellSums, distinct, sum_cells_each
 from tagcf.effects.linear.clustered import Errors, clustered_errors, crossed_codes
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.item_effects import item_shares
-from tagcf.effects.linear.scores import pair_squares, score_plan, sum_scores
+from tagcf.effects.linear.kernels import widen_range
+from tagcf.effects.linear.scores import (
+    MOST_CLUSTERS,
+    MOST_MEMORY,
+    Plan,
+    ScoreSums,
+    pair_squares,
+    score_plan,
+    sum_scores,
+)
 from tagcf.effects.linear.solve import Partialled, Solution, partial_out, solve
 from tagcf.effects.methods import Joint
 from tagcf.types import Codes, EventLog, Floats, Mask, OutcomeKind, Reason
 
+TOGETHER = 512 * 2**20  # bytes, about, of the sums of fits made in the same passes
 FEWEST_EVENTS = 10.0  # clicks (and missing clicks) without which no tag is compared
 
 
@@ -47,9 +58,18 @@ class Fit:
 
     def used_items(self, design: Design) -> NDArray[np.integer]:
         """Items with rows in which the outcomes were measured."""
-        used = np.zeros(self.part.tags.carried.shape[0], dtype=bool)
+        used = np.zeros(len(self.part.tags.items), dtype=bool)
         used[design.cell_item[self.sums.weight > 0]] = True
         return np.flatnonzero(used)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One fit among several that are made in the same passes."""
+
+    design: Design
+    columns: Mask | None = None  # (T,) as in `fit_joint`
+    base: Fit | None = None
 
 
 def fit_joint(
@@ -72,33 +92,100 @@ def fit_joint(
     base
         A fit of the same rows and outcomes: its sums, in which all tags are, serve again.
     """
-    tags = tags_of_items(carried, design.cell_item, design.cell_group, design.n_groups)
-    sums = sum_cells(log, design, outcomes) if base is None else base.sums
-    share, by_rows = _shares(sums, tags, design, columns, using, base)
+    return fit_each(log, carried, (Wanted(design, columns, base),), outcomes, using)[0]
+
+
+def fit_each(
+    log: EventLog,
+    carried: Floats | sparse.csr_array,
+    wanted: Sequence[Wanted],
+    outcomes: tuple[int, ...],
+    using: Joint,
+) -> list[Fit]:
+    """Make several fits in two passes over the log: all levels of a segment, say.
+
+    Their sums are held together; `fits_together` says how many are fit to be.
+    """
+    items = ItemTags.of(carried)
+    without = [one.design for one in wanted if one.base is None]
+    summed = iter(sum_cells_each(log, without, outcomes))
+    ready = [
+        _ready(
+            log, items, one, next(summed) if one.base is None else one.base.sums, using, outcomes
+        )
+        for one in wanted
+    ]
+    scores = sum_scores(log, [one.plan for one in ready])
+    return [_finished(one, own, using) for one, own in zip(ready, scores, strict=True)]
+
+
+def fits_together(log: EventLog, design: Design, n_tags: int, n_outcomes: int) -> int:
+    """How many fits' sums may be held at once."""
+    n_columns = len(design.basis.names) + n_outcomes
+    axes = sum(min(axis.n_clusters, MOST_CLUSTERS) for axis in log.clusters)
+    scores = min(8 * axes * n_outcomes * n_tags, 2 * MOST_MEMORY)
+    return max(1, TOGETHER // (16 * len(design.cell_item) * n_columns + 2 * scores + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A fit between its two passes."""
+
+    design: Design
+    sums: CellSums
+    counted: CellSums  # discounted by the share
+    by_rows: Floats | None
+    part: Partialled
+    nested: tuple[Codes, ...]
+    plan: Plan
+
+
+def _ready(
+    log: EventLog,
+    items: ItemTags,
+    wanted: Wanted,
+    sums: CellSums,
+    using: Joint,
+    outcomes: tuple[int, ...],
+) -> _Ready:
+    """Solve, and plan the pass for the errors."""
+    design, base = wanted.design, wanted.base
+    tags = tags_of_items(items, design.cell_item, design.cell_group, design.n_groups)
+    share, by_rows = _shares(sums, tags, design, wanted.columns, using, base)
     counted = sums.discount(share)
     part = base.part if base else partial_out(counted, tags, design.cell_group, design.n_groups)
-    solved = solve(part, columns)
+    solved = solve(part, wanted.columns)
     crossing, nested = cluster_axes(log, design)
     axes = nested or (np.arange(len(design.cell_item), dtype=np.int32),)
     if len(nested) == 2:
         axes = (*nested, crossed_codes(nested))
-    plan = score_plan(log, design, outcomes, part, solved, share, axes, crossing)
-    scores = sum_scores(log, plan)
+    varying = axes if sums.rows.max(initial=0.0) > 1 else ()  # controls vary within cells
+    plan = score_plan(log, design, outcomes, part, solved, share, varying, crossing)
+    return _Ready(design, sums, counted, by_rows, part, nested, plan)
+
+
+def _finished(ready: _Ready, scores: ScoreSums, using: Joint) -> Fit:
+    """Put errors and counts to a solution."""
+    design, sums, plan, part = ready.design, ready.sums, ready.plan, ready.part
     pairs = pair_squares(scores, plan)
-    errors = clustered_errors(counted, part, solved, scores, nested, using.errors, share, pairs)
+    errors = clustered_errors(
+        ready.counted, part, plan.solved, scores, ready.nested, using.errors, plan.share, pairs
+    )
+    tags = part.tags.centred(np.zeros_like(part.tags.group_mean))
+    items = _items(design, sums, tags)
     return Fit(
-        outcomes=outcomes,
+        outcomes=plan.outcomes,
         sums=sums,
-        share=share,
-        by_rows=solved.coef if by_rows is None else by_rows,
+        share=plan.share,
+        by_rows=plan.solved.coef if ready.by_rows is None else ready.by_rows,
         part=part,
-        solved=solved,
+        solved=plan.solved,
         errors=errors,
         control_names=design.basis.names,
         baseline=_baseline(sums, tags),
         mean=sums.y.sum(axis=0) / max(sums.weight.sum(), 1e-300),
-        items=_items(design, sums, tags),
-        groups=_informative_groups(design, sums, tags),
+        items=items,
+        groups=_informative_groups(design, sums, tags, items),
         varies=outcomes_vary(sums),
     )
 
@@ -148,9 +235,11 @@ def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[
 
 def _nests(coarse: Codes, fine: Codes, *, first: bool) -> bool:
     """Whether every cluster of `fine` lies in one of `coarse`; of two alike the first counts."""
-    pairs = int(np.unique(np.stack([coarse, fine]), axis=1).shape[1])
-    n_fine, n_coarse = np.unique(fine).size, np.unique(coarse).size
-    return bool(pairs == n_fine and (n_coarse < n_fine or first))
+    low = np.full(int(fine.max(initial=-1)) + 1, np.iinfo(np.int32).max, np.int32)
+    high = np.full(low.size, -1, np.int32)
+    widen_range(fine, coarse, low, high)
+    inside = bool((low >= high).all())
+    return inside and (distinct(coarse) < distinct(fine) or first)
 
 
 def _baseline(sums: CellSums, tags: CellTags) -> Floats:
@@ -190,19 +279,23 @@ def outcome_reason(sums: CellSums) -> Reason:
 
 def _items(design: Design, sums: CellSums, tags: CellTags) -> Floats:
     """(T,) items among the rows used that carry each tag."""
-    shown = np.zeros(tags.carried.shape[0])
-    shown[design.cell_item[sums.weight > 0]] = 1.0
-    return np.asarray(shown @ tags.carrying())
+    shown = np.zeros(len(tags.items), dtype=bool)
+    shown[design.cell_item[sums.weight > 0]] = True
+    return tags.items.carriers(shown)
 
 
-def _informative_groups(design: Design, sums: CellSums, tags: CellTags) -> Floats:
+def _informative_groups(design: Design, sums: CellSums, tags: CellTags, items: Floats) -> Floats:
     """(T,) groups that hold rows with and rows without the tag."""
+    if design.n_groups == 1:
+        return ((items > 0) & (items < np.count_nonzero(sums.weight > 0))).astype(float)
     used = np.flatnonzero(sums.weight > 0)
     count = np.bincount(design.cell_group[used], minlength=design.n_groups)
     place = (design.cell_group[used], design.cell_item[used])
-    shape = (design.n_groups, tags.carried.shape[0])
-    carrying = sparse.csr_array((np.ones(used.size), place), shape=shape) @ tags.carrying()
-    carrying = sparse.csr_array(carrying)
-    group = np.repeat(np.arange(design.n_groups), np.diff(carrying.indptr))
-    both = (carrying.data > 0) & (carrying.data < count[group])
-    return np.bincount(carrying.indices[both], minlength=carrying.shape[1]).astype(float)
+    shape = (design.n_groups, len(tags.items))
+    found = sparse.csr_array((np.ones(used.size), place), shape=shape)
+    held = tags.items.table()
+    held.data = (held.data != 0).astype(float)
+    found = sparse.csr_array(found @ held)
+    group = np.repeat(np.arange(design.n_groups), np.diff(found.indptr))
+    both = (found.data > 0) & (found.data < count[group])
+    return np.bincount(found.indices[both], minlength=found.shape[1]).astype(float)

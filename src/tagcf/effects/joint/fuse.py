@@ -80,7 +80,7 @@ def fuse(
         noise = np.maximum(np.diag(var_r + var_c - shared - shared.T), 1e-300)
         gaps[k, both] = (solved_c.coef[:, k] - solved_r.coef[:, k])[both]
         z[k] = gaps[k] / np.sqrt(noise)
-        bias = _bias_variance(gaps[k, both], noise[both])
+        bias = bias_variance(gaps[k, both], noise[both])
         weight = _weight(np.diag(var_r)[both], np.diag(var_c)[both] + bias, np.diag(shared)[both])
         w = np.where(both & ~(np.abs(z[k]) > CONTRADICTION), weight, 0.0)
         coef[:, k] = (1 - w) * solved_r.coef[:, k] + w * solved_c.coef[:, k]
@@ -112,9 +112,25 @@ def _supported(random: Floats, cov: Floats, df: Floats, fused: Floats) -> Mask:
 
 def _widened(cov: Floats, bias: Floats) -> Floats:
     """Scale a covariance so that normal intervals cover under a bias (T,) of this mean square."""
-    variance = np.maximum(np.diag(cov), 1e-300)
-    factor = critical_value(bias / variance) / critical_value(np.zeros(1))[0]
+    factor = widening(np.diag(cov), bias)
     return np.asarray(cov * np.outer(factor, factor))
+
+
+def widening(variance: Floats, bias: Floats) -> Floats:
+    """(T,) what errors are multiplied by so that normal intervals cover under a bias.
+
+    On average over the tags, and whatever the distribution of the bias (Armstrong, Kolesár and
+    Plagborg-Møller 2022, section 2).
+
+    Parameters
+    ----------
+    variance
+        (T,) squared errors without the bias.
+    bias
+        (T,) mean square of the bias.
+    """
+    share = bias / np.maximum(variance, 1e-300)
+    return np.asarray(critical_value(share) / critical_value(np.zeros(1))[0])
 
 
 def _shared(random: Errors, chosen: Errors, k: int) -> Floats:
@@ -123,10 +139,17 @@ def _shared(random: Errors, chosen: Errors, k: int) -> Floats:
     return np.asarray(sum(one[k].T @ other[k] for one, other in pairs))
 
 
-def _bias_variance(gap: Floats, noise: Floats) -> float:
-    """Variance of the contrasts beyond their noise, by moments weighted with precision.
+def bias_variance(gap: Floats, noise: Floats) -> float:
+    """Mean square of the contrasts beyond their noise, by moments weighted with precision.
 
     Kept above what it could be by chance (as in Armstrong, Kolesár and Plagborg-Møller 2022).
+
+    Parameters
+    ----------
+    gap
+        (m,) biased minus unbiased estimates of m tags.
+    noise
+        (m,) variance of each gap, were there no bias.
     """
     precision = 1.0 / noise
     excess = float(precision @ (gap**2 - noise) / precision.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -113,12 +114,14 @@ def expand(basis: Basis, covariates: Floats) -> Floats:
     """Return the (n, P) design columns of (n, p) covariates; missing numbers go to the mean."""
     columns = np.zeros((covariates.shape[0], len(basis.names)))
     if basis.terms:
-        _fill(basis, covariates, columns)
+        arguments = (covariates, *_arrays(basis), columns)
+        expand_terms(*arguments)
     return columns
 
 
-def _fill(basis: Basis, covariates: Floats, columns: Floats) -> None:
-    """Hand the terms to the compiled loop, as arrays."""
+@lru_cache(maxsize=16)
+def _arrays(basis: Basis) -> tuple[np.ndarray, ...]:
+    """Arguments of `expand_terms` between the covariates and the columns."""
     widths = [len(_names(term)) for term in basis.terms]
     first = np.cumsum([0, *widths[:-1]])
     knots = np.full((len(widths), max(len(term.knots) for term in basis.terms) + 1), np.nan)
@@ -130,8 +133,7 @@ def _fill(basis: Basis, covariates: Floats, columns: Floats) -> None:
         levels[t, list(term.levels)] = first[t] + np.arange(len(term.levels))
         if term.missing:
             missing[t] = first[t] + widths[t] - 1
-    expand_terms(
-        covariates,
+    return (
         np.array([-1 if term.category else len(term.knots) for term in basis.terms]),
         np.array([term.position for term in basis.terms]),
         np.array([term.center for term in basis.terms]),
@@ -141,5 +143,4 @@ def _fill(basis: Basis, covariates: Floats, columns: Floats) -> None:
         missing,
         knots,
         levels,
-        columns,
     )

@@ -9,28 +9,79 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.linear.kernels import fill_dense
+from tagcf.effects.linear.kernels import add_by_item, add_by_tag, add_vectors, fill_dense
 from tagcf.types import Codes, Floats
 
-BLOCK_BYTES = 2**20  # of tags that are dense at a time: what a core's cache holds
+BLOCK_BYTES = 2**22  # of tags that are dense at a time: what a core's cache holds
 DOUBLE_PRECISION = 1_000_000  # cells × tags up to which products are made in double precision
 
 Positions = NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
+class ItemTags:
+    """What each of I items carries: rows of an item table, in as few bytes as they need."""
+
+    indptr: NDArray[np.integer]  # (I + 1,)
+    tag: NDArray[np.unsignedinteger]  # (nnz,) tags of the items, one item after another
+    value: Floats  # (nnz,) their values; empty where all are 1
+    n_tags: int
+
+    @staticmethod
+    def of(carried: Floats | sparse.csr_array) -> ItemTags:
+        """Pack a table (I, T)."""
+        table = sparse.csr_array(carried)
+        small = np.uint16 if table.shape[1] <= 2**16 else np.uint32
+        plain = bool((table.data == 1).all())
+        value = np.empty(0) if plain else table.data.astype(np.float64)
+        return ItemTags(table.indptr, table.indices.astype(small), value, table.shape[1])
+
+    def __len__(self) -> int:
+        """Count the items."""
+        return len(self.indptr) - 1
+
+    def times(self, coef: Floats) -> Floats:
+        """(I, K) table times coefficients (T, K)."""
+        out = np.zeros((len(self), coef.shape[1]))
+        add_by_item(self.indptr, self.tag, self.value, np.ascontiguousarray(coef, float), out)
+        return out
+
+    def summed(self, values: Floats) -> Floats:
+        """(T, K) sums over items of values (I, K) times the table."""
+        out = np.zeros((self.n_tags, values.shape[1]))
+        add_by_tag(self.indptr, self.tag, self.value, np.ascontiguousarray(values, float), out)
+        return out
+
+    def carriers(self, items: NDArray[np.generic]) -> Floats:
+        """(T,) how many of the items flagged (I,) carry each tag."""
+        flags = np.asarray(items, dtype=np.float64)[:, None]
+        out = np.zeros((self.n_tags, 1))
+        if self.value.size and not self.value.all():
+            add_by_tag(self.indptr, self.tag, (self.value != 0).astype(float), flags, out)
+        else:
+            add_by_tag(self.indptr, self.tag, np.empty(0), flags, out)
+        return out[:, 0]
+
+    def table(self) -> sparse.csr_array:
+        """(I, T) as a sparse table."""
+        value = self.value if self.value.size else np.ones(self.tag.size)
+        shape = (len(self), self.n_tags)
+        return sparse.csr_array((value, self.tag.astype(np.int32), self.indptr), shape=shape)
+
+
+@dataclass(frozen=True, slots=True)
 class CellTags:
     """Tags of C cells, as rows of an item table, minus the mean of each cell's group."""
 
-    carried: sparse.csr_array  # (I, T) by item
-    item: Codes  # (C,) row of `carried`
+    items: ItemTags
+    item: Codes  # (C,) row of `items`
     group: Codes  # (C,)
     group_mean: Floats  # (G, T); zero until the groups are absorbed
 
     @property
     def shape(self) -> tuple[int, int]:
         """Cells and tags."""
-        return len(self.item), self.carried.shape[1]
+        return len(self.item), self.items.n_tags
 
     @property
     def precision(self) -> type[np.floating]:
@@ -42,19 +93,6 @@ class CellTags:
         """Cells whose tags are made dense at a time."""
         return max(BLOCK_BYTES // (np.dtype(self.precision).itemsize * max(self.shape[1], 1)), 64)
 
-    def compact(self) -> tuple[NDArray[np.unsignedinteger], Floats]:
-        """Tags of each item in as few bytes as they need, and their values; none where all 1."""
-        table = self.carried
-        small = np.uint16 if table.shape[1] <= 2**16 else np.uint32
-        values = table.data if (table.data != 1.0).any() else np.empty(0)
-        return table.indices.astype(small), values.astype(self.precision)
-
-    def carrying(self) -> sparse.csr_array:
-        """(I, T) 0/1 by item."""
-        table = self.carried
-        ones = (table.data != 0).astype(np.float64)
-        return sparse.csr_array((ones, table.indices, table.indptr), shape=table.shape)
-
     def centred(self, group_mean: Floats) -> CellTags:
         """The same tags minus these means."""
         return replace(self, group_mean=group_mean)
@@ -62,8 +100,8 @@ class CellTags:
     def rows(self, cells: Positions, dtype: type[np.floating] = np.float64) -> Floats:
         """(m, T) dense rows of some cells."""
         out = np.zeros((len(cells), self.shape[1]), dtype)
-        table = self.carried
-        fill_dense(self.item[cells], table.indptr, table.indices, table.data, out)
+        items = self.items
+        fill_dense(self.item[cells], items.indptr, items.tag, items.value, out)
         mean = self.group_mean
         if mean.any():
             out -= (mean[0] if len(mean) == 1 else mean[self.group[cells]]).astype(dtype)
@@ -78,42 +116,38 @@ class CellTags:
 
     def times(self, coef: Floats) -> Floats:
         """(C, K) tags times coefficients (T, K)."""
-        by_item = np.asarray(self.carried @ coef)
+        by_item = self.items.times(coef)
         return np.asarray(by_item[self.item] - (self.group_mean @ coef)[self.group])
 
     def summed(self, values: Floats) -> Floats:
         """(K, T) sums over cells of values (C, K) times the tags, without their means."""
-        return np.asarray(self._by_item(values).T @ self.carried)
+        total = np.zeros((len(self.items), values.shape[1]))
+        add_vectors(self.item, values, total)
+        return self.items.summed(total).T
 
     def group_sums(self, weight: Floats, n_groups: int) -> Floats:
         """(G, T) sums of the weighted tags by group."""
-        shape = (n_groups, self.carried.shape[0])
+        if n_groups == 1:
+            return self.summed(weight[:, None])
+        shape = (n_groups, len(self.items))
         by_group = sparse.csr_array((weight, (self.group, self.item)), shape=shape)
-        return np.asarray((by_group @ self.carried).toarray(), dtype=np.float64)
+        return np.asarray((by_group @ self.items.table()).toarray(), dtype=np.float64)
 
     def dense(self) -> Floats:
         """(C, T) all cells at once, for methods that hold rows in memory."""
         return self.rows(np.arange(len(self.item)))
-
-    def _by_item(self, values: Floats) -> Floats:
-        total = np.zeros((self.carried.shape[0], values.shape[1]))
-        np.add.at(total, self.item, values)
-        return total
 
 
 def cell_tags(tags: Floats | CellTags, cell_group: Codes, n_groups: int) -> CellTags:
     """Tags of cells, given as dense rows (C, T) or as they are wanted."""
     if isinstance(tags, CellTags):
         return tags
-    none = np.zeros((n_groups, tags.shape[1]))
-    return CellTags(sparse.csr_array(tags), np.arange(len(tags), dtype=np.int32), cell_group, none)
+    return tags_of_items(tags, np.arange(len(tags), dtype=np.int32), cell_group, n_groups)
 
 
 def tags_of_items(
-    carried: Floats | sparse.csr_array, item: Codes, group: Codes, n_groups: int
+    carried: Floats | sparse.csr_array | ItemTags, item: Codes, group: Codes, n_groups: int
 ) -> CellTags:
     """Tags of cells whose items carry `carried` (I, T)."""
-    table = sparse.csr_array(carried)
-    if table.data.dtype != np.float64:
-        table = table.astype(np.float64)
-    return CellTags(table, item, group, np.zeros((n_groups, table.shape[1])))
+    items = carried if isinstance(carried, ItemTags) else ItemTags.of(carried)
+    return CellTags(items, item, group, np.zeros((n_groups, items.n_tags)))

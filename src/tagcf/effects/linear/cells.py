@@ -7,8 +7,9 @@ parts of the log add up to the sums of the whole, and come off it again.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from scipy import sparse
 from tagcf.effects.linear.basis import expand
 from tagcf.effects.linear.design import Design
 from tagcf.effects.linear.kernels import add_rows
-from tagcf.effects.linear.passes import over_log
+from tagcf.effects.linear.passes import over_log_each
 from tagcf.effects.linear.seen import row_hashes
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask
 
 CACHED_ROWS = 4_096
+FEW_ROWS = 1.5  # rows per cell, on average, up to which cells are about as many as rows
+LARGE = 1_000_000  # cells × controls
 STRANGERS = 1_024  # clusters of rows whose cluster is unknown: not one, or they would be one user
 
 
@@ -129,10 +132,12 @@ def blocks_of(
 def empty_sums(design: Design, n_outcomes: int) -> CellSums:
     """Sums over no rows."""
     n_cells, n_controls = len(design.cell_keys), len(design.basis.names)
+    # Where cells are hardly more than rows, a sum is hardly more than a value: single is enough.
+    alone = design.item_rows.sum() < FEW_ROWS * n_cells and n_cells * n_controls > LARGE
     return CellSums(
         rows=np.zeros(n_cells),
         weight=np.zeros(n_cells),
-        x=np.zeros((n_cells, n_controls)),
+        x=np.zeros((n_cells, n_controls), np.float32 if alone else np.float64),
         y=np.zeros((n_cells, n_outcomes)),
         xx=np.zeros((n_controls, n_controls)),
         xy=np.zeros((n_controls, n_outcomes)),
@@ -152,17 +157,33 @@ def add_block(total: CellSums, block: Block) -> None:
 
 def sum_cells(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> CellSums:
     """Sums over the whole log, one block in memory at a time."""
+    return sum_cells_each(log, (design,), outcomes)[0]
 
-    def add(total: CellSums, batch: EventBatch) -> None:
-        for block in blocks_of(log, batch, design, outcomes):
-            add_block(total, block)
 
-    return over_log(log, lambda: empty_sums(design, len(outcomes)), add)
+def sum_cells_each(
+    log: EventLog, designs: Sequence[Design], outcomes: tuple[int, ...]
+) -> list[CellSums]:
+    """Sums of several designs, as of all levels of a segment, in one pass."""
+    starts = [partial(empty_sums, design, len(outcomes)) for design in designs]
+    adds = [partial(_add_batch, log, design, outcomes) for design in designs]
+    return over_log_each(log, starts, adds)
+
+
+def _add_batch(
+    log: EventLog, design: Design, outcomes: tuple[int, ...], total: CellSums, batch: EventBatch
+) -> None:
+    for block in blocks_of(log, batch, design, outcomes):
+        add_block(total, block)
 
 
 def total_by(code: NDArray[np.integer], weight: Floats, n_codes: int) -> Floats:
     """(n_codes,) sum of weights by code."""
     return np.asarray(np.bincount(code, weights=weight, minlength=n_codes), dtype=np.float64)
+
+
+def distinct(code: NDArray[np.integer]) -> int:
+    """How many different codes there are; codes are numbered from 0."""
+    return int(np.count_nonzero(np.bincount(code)))
 
 
 def sum_matrix(code: NDArray[np.integer], weight: Floats, n_codes: int) -> sparse.csr_array:

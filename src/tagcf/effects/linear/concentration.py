@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.cells import CellSums, distinct
 from tagcf.effects.linear.kernels import add_concentration, sum_run
 from tagcf.effects.linear.scores import ScoreSums
 from tagcf.types import Codes, Floats
@@ -32,7 +32,7 @@ def spread_of(sums: CellSums, scores: ScoreSums, share: Floats, cell_group: Code
     between_ss = weight @ mean**2
     rows, cells = sums.rows[used].sum(), int(used.sum())
     within = np.maximum(scores.see - between_ss, 0.0)
-    free = max(cells - np.unique(cell_group[used]).size, 1)
+    free = max(cells - distinct(cell_group[used]), 1)
     average = weight.sum() / max(cells, 1)
     noise = within / max(rows - cells, 1.0) if rows > cells else np.zeros(len(scores.see))
     between = np.maximum(between_ss / free - noise, 0.0) / max(average, 1e-300)

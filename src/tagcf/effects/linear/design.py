@@ -12,9 +12,8 @@ from typing import Literal
 import numpy as np
 
 from tagcf.effects.linear.basis import Basis, make_basis
-from tagcf.effects.linear.kernels import widen_range
 from tagcf.effects.linear.passes import over_log
-from tagcf.effects.linear.seen import Seen
+from tagcf.effects.linear.seen import ClusterRange, Seen
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask, Rung
 
 Exposure = Literal["any", "random", "chosen"]  # chosen: by the recommender, not at random
@@ -57,7 +56,7 @@ class Survey:
 
     sample: Floats  # (m, p) covariates of evenly drawn rows
     cell_keys: np.ndarray  # (C,) int64, sorted: group · I + item, over all rows
-    cluster_range: tuple[Codes, Codes]  # (C axes, cells) smallest and largest cluster of a cell
+    cluster_range: ClusterRange  # (C axes, cells)
     item_rows: Floats  # (I,) rows per item
     item_rows_random: Floats  # (I,) rows of random exposure per item
     weight_groups: tuple[tuple[int, ...], ...]  # outcomes that share their weights
@@ -117,14 +116,13 @@ def survey(log: EventLog, absorbs: str | None) -> Survey:
         shown = np.flatnonzero(seen.item_rows > 0)
         keys = _item_keys(log, absorbs)[shown]
         order = np.argsort(keys)
-        cell_keys, low, high = keys[order], *(one[:, shown[order]] for one in seen.range_by_item)
+        cell_keys, within = keys[order], seen.range_by_item.of(shown[order])
     else:
-        cell_keys = seen.keys
-        low, high = _cluster_range(log, cell_keys, "stratum")
+        cell_keys, within = seen.keys, _range_within_strata(log, seen.keys)
     return Survey(
         sample=seen.sample.drawn(),
         cell_keys=cell_keys,
-        cluster_range=(low, high),
+        cluster_range=within,
         item_rows=seen.item_rows,
         item_rows_random=seen.item_rows_random,
         weight_groups=_groups_of_equal(seen.same_weights),
@@ -148,7 +146,7 @@ def make_design(
     if absorbs != "stratum":
         cell_of_item = np.full(len(log.items), -1, np.int32)
         cell_of_item[cell_item] = np.arange(cell_item.size, dtype=np.int32)
-    low, high = seen.cluster_range
+    low, high = seen.cluster_range.low, seen.cluster_range.high
     return Design(
         rows=Rows(
             exposure=exposure,
@@ -243,13 +241,10 @@ def _groups_of_equal(same: Mask) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(group) for group in groups)
 
 
-def _cluster_range(log: EventLog, cell_keys: np.ndarray, absorbs: str) -> tuple[Codes, Codes]:
-    """(C axes, cells) smallest and largest cluster code of each cell's rows, within strata."""
-    shape = (len(log.clusters), len(cell_keys))
-    low = np.full(shape, np.iinfo(np.int32).max, dtype=np.int32)
-    high = np.full(shape, -1, dtype=np.int32)
-    for batch in log.batches():
-        cell = np.searchsorted(cell_keys, _keys(log, batch, absorbs))
-        for axis in range(len(log.clusters)):
-            widen_range(cell, batch.clusters[:, axis], low[axis], high[axis])
-    return low, high
+def _range_within_strata(log: EventLog, cell_keys: np.ndarray) -> ClusterRange:
+    """Clusters of each cell's rows: a pass of its own, once the cells are known."""
+
+    def add(seen: ClusterRange, batch: EventBatch) -> None:
+        seen.add(np.searchsorted(cell_keys, _keys(log, batch, "stratum")), batch)
+
+    return over_log(log, lambda: ClusterRange.nothing(log, len(cell_keys)), add)

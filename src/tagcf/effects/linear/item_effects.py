@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import optimize
 
-from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.cells import CellSums, distinct
 from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, Floats
 
@@ -35,7 +35,7 @@ def item_shares(sums: CellSums, part: Partialled, solved: Solution, cell_group: 
     """
     used = sums.weight > 0
     n_rows, n_cells = float(sums.rows[used].sum()), int(used.sum())
-    spent = np.unique(cell_group[used]).size + int(solved.kept.sum())
+    spent = distinct(cell_group[used]) + int(solved.kept.sum())
     free = n_cells - spent - np.linalg.matrix_rank(part.xx_inverse, hermitian=True)
     if n_rows <= n_cells or free < 1:
         return np.ones(len(sums.weight))

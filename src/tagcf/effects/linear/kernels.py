@@ -29,6 +29,28 @@ def add_vectors(code, we, total):
 
 
 @njit(cache=True, nogil=True)
+def add_scaled(code, scale, rows, total):
+    """Total (K, G, T) += scale (n, K) ⊗ rows (n, T) by code."""
+    for k in range(scale.shape[1]):
+        for r in range(code.size):
+            row = total[k, code[r]]
+            for t in range(rows.shape[1]):
+                row[t] += scale[r, k] * rows[r, t]
+
+
+@njit(cache=True, nogil=True)
+def add_scaled_runs(starts, scale, rows, total):
+    """Total (K, c, T) += scale (n, K) ⊗ rows (n, T), summed from each start to the next."""
+    for c in range(starts.size):
+        stop = starts[c + 1] if c + 1 < starts.size else rows.shape[0]
+        for k in range(scale.shape[1]):
+            row = total[k, c]
+            for r in range(starts[c], stop):
+                for t in range(rows.shape[1]):
+                    row[t] += scale[r, k] * rows[r, t]
+
+
+@njit(cache=True, nogil=True)
 def add_products(code, we, x, total):
     """Total (G, K, P) += we (n, K) ⊗ x (n, P) by code."""
     for r in range(code.size):
@@ -106,6 +128,19 @@ def add_concentration(influence, weight, share, starts, sums, shares):
     parts = np.zeros((3, n_tags))
     for c in range(starts.size):
         stop = starts[c + 1] if c + 1 < starts.size else influence.shape[0]
+        if stop == starts[c] + 1:
+            own, part = weight[starts[c]], share[starts[c]]
+            for t in range(n_tags):
+                square = np.float64(influence[starts[c], t]) ** 2 * own
+                a, b = square * own, square * part
+                sums[0, t] += a
+                sums[1, t] += b
+                sums[2, t] += a * a
+                sums[3, t] += a * b
+                sums[4, t] += b * b
+                shares[0, t] += square
+                shares[1, t] = max(shares[1, t], square)
+            continue
         parts[:] = 0.0
         for r in range(starts[c], stop):
             for t in range(n_tags):
@@ -126,10 +161,33 @@ def add_concentration(influence, weight, share, starts, sums, shares):
 
 @njit(cache=True, nogil=True)
 def fill_dense(item, indptr, indices, values, out):
-    """Write what items (m,) carry into out (m, T), which must be zero."""
+    """Write what items (m,) carry into out (m, T), which must be zero.
+
+    Here and below, without `values` all are 1.
+    """
     for r in range(item.size):
         for j in range(indptr[item[r]], indptr[item[r] + 1]):
-            out[r, indices[j]] = values[j]
+            out[r, indices[j]] = values[j] if values.size else 1.0
+
+
+@njit(cache=True, nogil=True)
+def add_by_tag(indptr, indices, values, by_item, total):
+    """Total (T, K) += what items carry, transposed, times by_item (I, K)."""
+    for i in range(indptr.size - 1):
+        for j in range(indptr[i], indptr[i + 1]):
+            scale = values[j] if values.size else 1.0
+            for k in range(by_item.shape[1]):
+                total[indices[j], k] += scale * by_item[i, k]
+
+
+@njit(cache=True, nogil=True)
+def add_by_item(indptr, indices, values, by_tag, total):
+    """Total (I, K) += what items carry times by_tag (T, K)."""
+    for i in range(indptr.size - 1):
+        for j in range(indptr[i], indptr[i + 1]):
+            scale = values[j] if values.size else 1.0
+            for k in range(by_tag.shape[1]):
+                total[i, k] += scale * by_tag[indices[j], k]
 
 
 @njit(cache=True, nogil=True)

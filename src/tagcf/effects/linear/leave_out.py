@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
-from tagcf.effects.linear.cells import CellSums
+from tagcf.effects.linear.cells import CellSums, distinct
+from tagcf.effects.linear.cluster_moves import ClusterCells, cluster_moves, inverse_gap
 from tagcf.effects.linear.concentration import Concentration, spread_of, sum_runs
-from tagcf.effects.linear.kernels import add_vectors
-from tagcf.effects.linear.scores import ScoreSums, hat_rows, most_clusters
+from tagcf.effects.linear.kernels import add_scaled, add_scaled_runs, add_vectors
+from tagcf.effects.linear.scores import MOST_CLUSTERS, ScoreSums, hat_rows, most_clusters
 from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, Floats
 
-LEVERAGE_LIMIT = 1.0 - 1e-9
+SQUARED_TOGETHER = 2_048  # clusters
 
 Positions = NDArray[np.integer]
 
@@ -61,6 +61,36 @@ class _Block:
     inflation: Floats  # (m,) 1 / (1 - leverage) of each cell alone
 
 
+@dataclass(slots=True)
+class _Squares:
+    """Running sums of squares (K, T, T) of rows (K, ·, T); small blocks are squared together."""
+
+    total: Floats  # (K, T, T)
+    waiting: list[Floats]
+    held: int = 0
+
+    @staticmethod
+    def empty(n_out: int, n_tags: int) -> _Squares:
+        return _Squares(np.zeros((n_out, n_tags, n_tags)), [])
+
+    def add(self, rows: Floats) -> None:
+        """Add rows (K, ·, T)."""
+        self.waiting.append(rows)
+        self.held += rows.shape[1]
+        if self.held >= SQUARED_TOGETHER:
+            self.sum()
+
+    def sum(self) -> Floats:
+        """(K, T, T) sums over all rows added."""
+        for k, total in enumerate(self.total):
+            rows = [one[k] for one in self.waiting]
+            if rows:
+                every = np.concatenate(rows)
+                np.add(total, every.T @ every, out=total)
+        self.waiting, self.held = [], 0
+        return self.total
+
+
 def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) -> Axis:
     """Sum over the clusters of one axis that nests the cells.
 
@@ -70,44 +100,57 @@ def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) ->
         (C,) codes.
     axis
         Which of `ScoreSums.nested` belongs to it.
+
+    Notes
+    -----
+    Beyond `MOST_CLUSTERS` the squares are those of the merged clusters, as for clusters that cells
+    straddle: as valid, with a chance error of about one percent.
     """
     sums, scores = pieces.sums, pieces.scores
     n_tags, n_out = pieces.solved.coef.shape
     n_codes = int(cluster.max(initial=-1)) + 1
     width = -(-n_codes // most_clusters(n_tags, n_out))  # neighbours merged to bound the memory
-    meat, moved = np.zeros((n_out, n_tags, n_tags)), np.zeros((n_out, n_tags, n_tags))
+    one_by_one = n_codes <= MOST_CLUSTERS
     precision = pieces.part.tags.precision
+    meat, moved = _Squares.empty(n_out, n_tags), _Squares.empty(n_out, n_tags)
     merged = np.zeros((n_out, -(-n_codes // width), n_tags), precision)
-    alone_moves: list[tuple[int, Floats]] = []
+    merged_own = np.zeros_like(merged)  # of clusters with a solution of their own
     inflation = np.ones(len(cluster))
     concentration = Concentration.empty(n_tags)
-    count = np.unique(cluster[sums.weight > 0]).size if leave_out else 0
+    count = distinct(cluster[sums.weight > 0]) if leave_out else 0
     inverse = pieces.solved.inverse.astype(precision)
-    for block in _blocks(pieces, cluster, inverse):
+    by_cluster = scores.nested[axis] if scores.nested else None
+    for block in _blocks(pieces, cluster, inverse, leave_out=leave_out):
         inflation[block.cells] = block.inflation
         share = pieces.share[block.cells]
         concentration.add(sums.weight[block.cells], share, block.influence, block.starts)
-        single, several = _scores(pieces, block, scores.nested[axis], leave_out=leave_out)
         at = block.codes // width
+        if not one_by_one and by_cluster is None and block.starts.size == block.cells.size:
+            weighted = pieces.scores.e[block.cells].astype(precision)
+            if leave_out:
+                weighted *= block.inflation[:, None].astype(precision)
+            add_scaled(at, weighted, block.hat, merged)
+            continue
+        single, several, own = _scores(pieces, block, by_cluster, leave_out=leave_out)
         for k in range(n_out):
-            meat[k] += single[k].T @ single[k]
             add_vectors(at, single[k], merged[k])
-        if several:
-            moves = np.stack([move for _, move in several])  # (clusters, K, T)
-            for k in range(n_out):
-                moved[k] += moves[:, k].T @ moves[:, k]
-            alone_moves += [(int(at[where]), move) for where, move in several]
+            add_vectors(at[several], own[k], merged_own[k])
+        if one_by_one:
+            meat.add(single)
+            moved.add(own)
     factor = (count - 1) / count if leave_out and count > 1 else 1.0
     for k in range(n_out):
-        merged[k] = merged[k] @ inverse
-    for where, move in alone_moves:
-        merged[:, where] += move
+        merged[k] = merged[k] @ inverse + merged_own[k]
     merged *= np.sqrt(factor).astype(precision)
     inverse = pieces.solved.inverse
     spread = spread_of(sums, scores, pieces.share, pieces.part.tags.group)
     effective, largest = concentration.told(spread)
+    if one_by_one:
+        cov = factor * (inverse @ meat.sum() @ inverse + moved.sum())
+    else:
+        cov = np.stack([one.T @ one for one in merged]).astype(np.float64)
     return Axis(
-        cov=factor * (inverse @ meat @ inverse + moved),
+        cov=cov,
         effective=effective,
         largest=largest,
         inflation=inflation,
@@ -115,7 +158,9 @@ def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) ->
     )
 
 
-def _blocks(pieces: Pieces, cluster: Codes, inverse: Floats) -> Iterator[_Block]:
+def _blocks(
+    pieces: Pieces, cluster: Codes, inverse: Floats, *, leave_out: bool
+) -> Iterator[_Block]:
     """Cells that have weight, cluster after cluster, some thousand cells at a time."""
     weight = pieces.sums.weight
     order = np.flatnonzero(weight > 0)
@@ -134,7 +179,9 @@ def _blocks(pieces: Pieces, cluster: Codes, inverse: Floats) -> Iterator[_Block]
             codes=cluster[order[starts[first:last]]],
             hat=hat,
             influence=influence,
-            inflation=_inflation(pieces, cells, hat, influence),
+            inflation=(
+                _inflation(pieces, cells, hat, influence) if leave_out else np.ones(cells.size)
+            ),
         )
         first = int(last)
 
@@ -149,95 +196,54 @@ def _inflation(pieces: Pieces, cells: Positions, hat: Floats, influence: Floats)
     rest = part.group_weight[part.tags.group[cells]] - weight
     alone = rest <= 1e-12 * weight  # the cell is its whole group: nothing is compared with it
     factor = np.where(alone, 1.0, (rest + weight) / np.where(alone, 1.0, rest))
-    x = part.cell_x[cells]
+    x = part.x_of(cells)
     own = np.einsum("ct,ct->c", influence, hat, dtype=np.float64)
     controls = np.einsum("cp,cp->c", x @ part.xx_inverse, x)
-    return np.asarray(factor * _inverse_gap(factor * weight * (own + controls)))
-
-
-def _inverse_gap(leverage: Floats) -> Floats:
-    """1 / (1 - leverage), finite also where a cluster decides a coefficient alone."""
-    return np.asarray(1.0 / np.maximum(1.0 - np.minimum(leverage, LEVERAGE_LIMIT), 1e-9))
+    return np.asarray(factor * inverse_gap(factor * weight * (own + controls)))
 
 
 def _scores(
-    pieces: Pieces, block: _Block, by_cluster: Floats, *, leave_out: bool
-) -> tuple[list[Floats], list[tuple[int, Floats]]]:
-    """Scores (c, T) per outcome, and moves (K, T) of clusters that need a solution of their own.
+    pieces: Pieces, block: _Block, by_cluster: Floats | None, *, leave_out: bool
+) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Scores (K, c, T), which clusters need a solution of their own, and their moves (K, ·, T).
 
     What varies within cells moves the coefficients through the controls alone; it has no leverage
     to speak of and is added as it is.
     """
-    part = pieces.part
-    precision = block.hat.dtype
+    part, precision = pieces.part, block.hat.dtype
     e = pieces.scores.e[block.cells]
     sizes = np.diff(np.append(block.starts, block.cells.size))
-    alone = np.repeat(sizes == 1, sizes)
-    weighted = np.where(alone & leave_out, block.inflation, 1.0)[:, None] * e
-    projection = part.projection.astype(precision)
-    scores = []
-    for k in range(e.shape[1]):
-        own = block.hat * weighted[:, k, None].astype(precision)
-        own = sum_runs(own, block.starts)
-        explained = sum_runs(part.cell_x[block.cells] * e[:, k, None], block.starts)
-        within = explained - by_cluster[block.codes, k]
-        scores.append(own + within.astype(precision) @ projection)
-    if not leave_out or alone.all():
-        return scores, []
-    several = []
-    for at in np.flatnonzero(sizes > 1):
-        inside = slice(block.starts[at], block.starts[at] + sizes[at])
-        plain = np.stack(
-            [score[at] - e[inside, k] @ block.hat[inside] for k, score in enumerate(scores)]
-        )
-        several.append((int(at), _move_several(pieces, block, inside, plain)))
-        for score in scores:
-            score[at] = 0.0
-    return scores, several
+    several = (sizes > 1) & leave_out
+    weighted = np.where(np.repeat(several, sizes), 0.0, 1.0)[:, None] * e
+    if leave_out:
+        weighted *= block.inflation[:, None]
+    scores = np.zeros((e.shape[1], block.starts.size, block.hat.shape[1]), precision)
+    add_scaled_runs(block.starts, weighted.astype(precision), block.hat, scores)
+    if by_cluster is not None:
+        x, projection = part.x_of(block.cells), part.projection.astype(precision)
+        for k, score in enumerate(scores):
+            explained = sum_runs(x * e[:, k, None], block.starts)
+            within = (explained - by_cluster[block.codes, k]).astype(precision)
+            np.add(score, within @ projection, out=score)
+    if not several.any():
+        return scores, several, np.empty((e.shape[1], 0, block.hat.shape[1]), precision)
+    own = _moves_of_several(pieces, block, np.flatnonzero(several), sizes)
+    own += scores[:, several] @ pieces.solved.inverse.astype(precision)
+    scores[:, several] = 0.0
+    return scores, several, own
 
 
-def _move_several(pieces: Pieces, block: _Block, inside: slice, within: Floats) -> Floats:
-    """(K, T) move for one cluster of several cells, controls and tags re-estimated together.
-
-    B⁻¹R'(I - RB⁻¹R')⁻¹e with the block-diagonal B of partialled tags and controls, by eigenvalues
-    so that it stays finite; or (B - R'R)⁻¹R'e where the cluster has more cells than columns. Rows
-    of R are the cells, scaled by the root of their weight, and one more for each group of which
-    the cluster is only a part, since that group's mean moves with it.
-    """
-    part, inverse = pieces.part, pieces.solved.inverse
-    cells = block.cells[inside]
-    weight, x = pieces.sums.weight[cells], part.cell_x[cells]
-    columns = np.hstack([block.hat[inside], x])
-    carried = np.hstack([block.influence[inside], x @ part.xx_inverse])
-    mixed = _mix(part, cells, weight)
-    rows, carried = mixed @ columns, mixed @ carried
-    e = (mixed / weight) @ pieces.scores.e[cells]
-    own = within @ inverse
-    n_tags = inverse.shape[0]
-    if len(rows) <= rows.shape[1]:
-        values, vectors = np.linalg.eigh(carried @ rows.T)
-        adjusted = vectors @ (_inverse_gap(values)[:, None] * (vectors.T @ e))
-        return np.asarray((carried[:, :n_tags].T @ adjusted).T + own)
-    half = _root(linalg.block_diag(inverse, part.xx_inverse))
-    values, vectors = np.linalg.eigh(half @ (rows.T @ rows) @ half)
-    shares = vectors.T @ (half @ (rows.T @ e))
-    moved = half @ (vectors @ (_inverse_gap(values)[:, None] * shares))
-    return np.asarray(moved[:n_tags].T + own)
-
-
-def _mix(part: Partialled, cells: Positions, weight: Floats) -> Floats:
-    """Rows of R as combinations of the cells (m,)."""
-    groups = part.tags.group[cells]
-    mix = [np.diag(np.sqrt(weight))]
-    for group in np.unique(groups):
-        own = groups == group
-        rest = part.group_weight[group] - weight[own].sum()
-        if rest > 1e-12 * part.group_weight[group]:
-            mix.append((own * weight / np.sqrt(rest))[None])
-    return np.concatenate(mix)
-
-
-def _root(inverse: Floats) -> Floats:
-    """Symmetric square root of a positive semidefinite matrix."""
-    values, vectors = np.linalg.eigh(inverse)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+def _moves_of_several(pieces: Pieces, block: _Block, which: Positions, sizes: Positions) -> Floats:
+    """(K, ·, T) moves of clusters of several cells."""
+    held = ClusterCells(
+        cells=block.cells,
+        starts=block.starts[which],
+        sizes=sizes[which],
+        weight=pieces.sums.weight[block.cells],
+        e=pieces.scores.e[block.cells],
+        hat=block.hat,
+        influence=block.influence,
+    )
+    return np.ascontiguousarray(
+        cluster_moves(pieces.part, pieces.solved.inverse, held).swapaxes(0, 1)
+    )

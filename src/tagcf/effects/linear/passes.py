@@ -7,11 +7,12 @@ on the executors of a cluster (`EventLog.fold`), with the same result up to roun
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import reduce
 from itertools import islice
-from typing import Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from tagcf.types import EventBatch, EventLog
 
@@ -51,6 +52,38 @@ def over_log(
             add(total, batch)
         return total
     return _in_threads(log, start, add, threads)
+
+
+@dataclass(slots=True)
+class _Each(Generic[Sums]):
+    """Several sums of one pass, each over rows of its own choice."""
+
+    sums: list[Sums]
+
+    def __add__(self, other: _Each[Sums]) -> _Each[Sums]:
+        return _Each([one + two for one, two in zip(self.sums, other.sums, strict=True)])
+
+
+def over_log_each(
+    log: EventLog,
+    starts: Sequence[Callable[[], Sums]],
+    adds: Sequence[Callable[[Sums, EventBatch], None]],
+) -> list[Sums]:
+    """Make several sums in one pass: rows are read once.
+
+    Parameters
+    ----------
+    starts, adds
+        As in `over_log`, one each for every sum.
+    """
+    if not starts:
+        return []
+
+    def add_each(total: _Each[Sums], batch: EventBatch) -> None:
+        for own, add in zip(total.sums, adds, strict=True):
+            add(own, batch)
+
+    return over_log(log, lambda: _Each([start() for start in starts]), add_each).sums
 
 
 def threads_allowed() -> int:

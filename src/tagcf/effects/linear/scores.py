@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from tagcf.effects.linear.kernels import (
     mix_bits,
     take_group_means,
 )
-from tagcf.effects.linear.passes import over_log
+from tagcf.effects.linear.passes import over_log_each
 from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, EventBatch, EventLog, Floats
 
@@ -43,7 +45,9 @@ class ScoreSums:
 
     e: Floats  # (C, K) Σ w e
     see: Floats  # (K,) Σ w e², of all rows alike
-    nested: tuple[Floats, ...]  # per axis that nests the cells: (G, K, P) Σ w e (x - group mean)
+    # Per axis that nests the cells: (G, K, P) Σ w e (x - group mean); none where x does not vary
+    # within cells.
+    nested: tuple[Floats, ...]
     pairs: list[PairRows]  # rows of the clusters drawn for `pair_squares`
     # Per axis that cells straddle: (G, K, T) Σ w e (tags - group mean), with one group Σ w e · tags
     crossing: tuple[Floats, ...]
@@ -77,7 +81,6 @@ class Plan:
     crossing: tuple[tuple[int, int], ...]  # per axis that cells straddle: position, clusters
     fitted: Floats  # (C, K) what groups and tags explain
     pair_step: int  # one cluster in so many enters `pairs`
-    carried: tuple[np.ndarray, np.ndarray]  # `CellTags.compact`
     alike: bool  # all rows count alike
 
 
@@ -104,7 +107,6 @@ def score_plan(
         crossing=tuple((axis, min(_clusters(log, design, axis), most)) for axis in axes),
         fitted=fitted_by_cell(part, solved),
         pair_step=max(1, log.n_rows // MOST_PAIR_ROWS - 1),
-        carried=part.tags.compact(),
         alike=bool((share == 1.0).all()),
     )
 
@@ -152,19 +154,18 @@ def residuals(
     return np.asarray(block.y - block.x @ solved.control_coef - by_cell[block.cell])
 
 
-def sum_scores(log: EventLog, plan: Plan) -> ScoreSums:
-    """Sum the scores of all rows."""
-
-    def add(total: ScoreSums, batch: EventBatch) -> None:
-        add_scores(total, plan, log, batch)
-
-    total = over_log(log, lambda: empty_scores(plan), add)
-    return replace(total, e=total.e * plan.share[:, None])
+def sum_scores(log: EventLog, plans: Sequence[Plan]) -> list[ScoreSums]:
+    """Sum the scores of all rows for each plan, in one pass."""
+    starts = [partial(empty_scores, plan) for plan in plans]
+    adds = [partial(_add_scores, plan, log) for plan in plans]
+    totals = over_log_each(log, starts, adds)
+    pairs = zip(totals, plans, strict=True)
+    return [replace(total, e=total.e * plan.share[:, None]) for total, plan in pairs]
 
 
 def empty_scores(plan: Plan) -> ScoreSums:
     """Sums over no rows."""
-    n_cells, n_controls = plan.part.cell_x.shape
+    n_cells, n_controls = plan.part.sum_x.shape
     n_tags, n_out = plan.solved.coef.shape
     nested = [int(codes.max(initial=-1)) + 1 for codes in plan.nested]
     return ScoreSums(
@@ -186,7 +187,7 @@ def empty_scores(plan: Plan) -> ScoreSums:
     )
 
 
-def add_scores(total: ScoreSums, plan: Plan, log: EventLog, batch: EventBatch) -> None:
+def _add_scores(plan: Plan, log: EventLog, total: ScoreSums, batch: EventBatch) -> None:
     """Add the scores of a batch to sums, in place."""
     codes: list[list[Codes]] = [[] for _ in plan.crossing]
     cells, scaled = [], []
@@ -221,8 +222,8 @@ def _add_residuals(total: ScoreSums, plan: Plan, block: Block) -> tuple[Floats, 
         total.pairs.append(_pair_rows(plan, block, we, x))
     if plan.alike:
         return we, we, x
-    lost = ((1.0 - share)[:, None] * part.cell_x)[block.cell]
-    return we, we * share[block.cell][:, None], x - lost
+    of_row = share[block.cell][:, None]
+    return we, we * of_row, x - (1.0 - of_row) * part.x_of(block.cell)
 
 
 def _add_crossing(
@@ -231,9 +232,10 @@ def _add_crossing(
     """Add the tags' part of the scores by cluster of an axis that cells straddle."""
     tags = plan.part.tags
     order = np.argsort(code, kind="stable")  # neighbours in memory after one another
-    add_tags(
-        order, code, tags.item[cell], we, tags.carried.indptr, *plan.carried, total.crossing[at]
-    )
+    items = tags.items
+    into = total.crossing[at]
+    value = items.value.astype(we.dtype, copy=False)
+    add_tags(order, code, tags.item[cell], we, items.indptr, items.tag, value, into)
     if len(tags.group_mean) > 1:
         take_group_means(order, code, tags.group[cell], we, tags.group_mean, total.crossing[at])
     else:  # the one mean comes off at the end
@@ -250,7 +252,7 @@ def _pair_rows(plan: Plan, block: Block, we: Floats, x: Floats) -> PairRows:
     if plan.pair_step > 1:
         drawn = mix_bits(across, across, across) % np.uint64(plan.pair_step)
         some = np.flatnonzero(drawn == 0)
-    keys = across[some].astype(np.int64) * len(plan.part.cell_x) + block.cell[some]
+    keys = across[some].astype(np.int64) * len(plan.part.weight) + block.cell[some]
     return PairRows(keys, we[some], x[some])
 
 
@@ -265,11 +267,11 @@ def pair_squares(scores: ScoreSums, plan: Plan) -> Floats:
     we = np.concatenate([rows.we for rows in scores.pairs])
     x = np.concatenate([rows.x for rows in scores.pairs])
     found, pair = np.unique(keys, return_inverse=True)
-    cells = found % len(part.cell_x)
+    cells = found % len(part.weight)
     of_row = cells[pair]
     pair_e, pair_x = np.zeros((found.size, n_out)), np.zeros((found.size, n_out, x.shape[1]))
     add_vectors(pair, we, pair_e)
-    add_products(pair, we, x - part.cell_x[of_row], pair_x)
+    add_products(pair, we, x - part.x_of(of_row), pair_x)
     projection = part.projection.astype(precision)
     for start in range(0, found.size, part.tags.block_cells):
         at = slice(start, start + part.tags.block_cells)
@@ -286,7 +288,7 @@ def hat_rows(tags: CellTags, part: Partialled, cells: np.ndarray) -> Floats:
     """(m, T) partialled tags of some cells, controls at the cells' means."""
     precision = tags.precision
     rows = tags.rows(cells, precision)
-    rows -= part.cell_x[cells].astype(precision) @ part.projection.astype(precision)
+    rows -= part.x_of(cells).astype(precision) @ part.projection.astype(precision)
     return rows
 
 

@@ -100,10 +100,36 @@ class Sample:
         if order.size == SAMPLE_ROWS:
             self.limit = int(hashes[order[-1]])
 
-    def merge(self, other: Sample) -> None:
-        """Consider another sample's rows, too."""
+    def __add__(self, other: Sample) -> Sample:
         for hashes, rows in zip(other.hashes, other.rows, strict=True):
             self._take(hashes, rows)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRange:
+    """Smallest and largest cluster code of each cell's rows, by cluster axis."""
+
+    low: Codes  # (axes, cells)
+    high: Codes  # (axes, cells)
+
+    @staticmethod
+    def nothing(log: EventLog, n_cells: int) -> ClusterRange:
+        """Ranges over no rows."""
+        shape = (len(log.clusters), n_cells)
+        return ClusterRange(np.full(shape, NO_CODE, np.int32), np.full(shape, -1, np.int32))
+
+    def add(self, cells: np.ndarray, batch: EventBatch) -> None:
+        """Widen the ranges by a batch whose rows lie in `cells` (n,), in place."""
+        for axis in range(len(self.low)):
+            widen_range(cells, batch.clusters[:, axis], self.low[axis], self.high[axis])
+
+    def of(self, cells: np.ndarray) -> ClusterRange:
+        """Ranges of some cells, in their order."""
+        return ClusterRange(self.low[:, cells], self.high[:, cells])
+
+    def __add__(self, other: ClusterRange) -> ClusterRange:
+        return ClusterRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
 @dataclass(slots=True)
@@ -112,7 +138,7 @@ class Seen:
 
     item_rows: Floats  # (I,)
     item_rows_random: Floats  # (I,)
-    range_by_item: tuple[Codes, Codes]  # (axes, I) smallest and largest cluster code
+    range_by_item: ClusterRange  # (axes, I)
     same_weights: Mask  # (K, K) pairs of outcomes whose weights are equal in every row
     keys: np.ndarray  # (C,) int64 distinct cell keys, where items have several cells
     sample: Sample
@@ -123,14 +149,11 @@ class Seen:
     @staticmethod
     def nothing(log: EventLog) -> Seen:
         """Counts over no rows."""
-        n_items, n_axes, n_out = len(log.items), len(log.clusters), len(log.outcomes)
+        n_items, n_out = len(log.items), len(log.outcomes)
         return Seen(
             item_rows=np.zeros(n_items),
             item_rows_random=np.zeros(n_items),
-            range_by_item=(
-                np.full((n_axes, n_items), NO_CODE, dtype=np.int32),
-                np.full((n_axes, n_items), -1, dtype=np.int32),
-            ),
+            range_by_item=ClusterRange.nothing(log, n_items),
             same_weights=np.ones((n_out, n_out), dtype=bool),
             keys=np.empty(0, dtype=np.int64),
             sample=Sample.of_so_many(log.n_rows),
@@ -152,25 +175,19 @@ class Seen:
         if np.isfinite(batch.ts).any():
             self.first_ts = min(self.first_ts, float(np.nanmin(batch.ts)))
             self.last_ts = max(self.last_ts, float(np.nanmax(batch.ts)))
-        if keys is not None:
+        if keys is None:
+            self.range_by_item.add(batch.item, batch)
+        else:
             self.keys = np.union1d(self.keys, keys)
-            return
-        low, high = self.range_by_item
-        for axis in range(len(low)):
-            widen_range(batch.item, batch.clusters[:, axis], low[axis], high[axis])
 
     def __add__(self, other: Seen) -> Seen:
-        self.sample.merge(other.sample)
         return Seen(
             self.item_rows + other.item_rows,
             self.item_rows_random + other.item_rows_random,
-            (
-                np.minimum(self.range_by_item[0], other.range_by_item[0]),
-                np.maximum(self.range_by_item[1], other.range_by_item[1]),
-            ),
+            self.range_by_item + other.range_by_item,
             self.same_weights & other.same_weights,
             np.union1d(self.keys, other.keys),
-            self.sample,
+            self.sample + other.sample,
             self.propensity + other.propensity,
             min(self.first_ts, other.first_ts),
             max(self.last_ts, other.last_ts),

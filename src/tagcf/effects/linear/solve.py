@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 from scipy.linalg import lapack
 
@@ -22,7 +23,8 @@ class Partialled:
     """Tags and outcomes after groups and controls are taken out. T tags, K outcomes."""
 
     tags: CellTags  # of each cell minus their group mean
-    cell_x: Floats  # (C, P) mean controls of each cell minus their group mean
+    sum_x: Floats  # (C, P) summed controls of each cell
+    weight: Floats  # (C,)
     group_x: Floats  # (G, P) group means
     group_y: Floats  # (G, K)
     group_weight: Floats  # (G,)
@@ -38,6 +40,20 @@ class Partialled:
     def cell_tags(self) -> Floats:
         """(C, T) `tags` as one dense array, made anew at each call."""
         return self.tags.dense()
+
+    @property
+    def cell_x(self) -> Floats:
+        """(C, P) mean controls of each cell minus their group mean, made anew at each call."""
+        return self.x_of(np.arange(len(self.weight)))
+
+    def x_of(self, cells: NDArray[np.integer]) -> Floats:
+        """(m, P) `cell_x` of some cells."""
+        weight = self.weight[cells][:, None]
+        x: Floats = self.sum_x[cells]
+        x /= np.where(weight > 0, weight, 1.0)
+        x -= self.group_x if len(self.group_x) == 1 else self.group_x[self.tags.group[cells]]
+        x *= weight > 0
+        return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +90,11 @@ def partial_out(
     group_x = _by_group(sums.x, cell_group, n_groups) / safe
     group_y = _by_group(sums.y, cell_group, n_groups) / safe
 
-    mean_x = sums.x / np.where(weight > 0, weight, 1.0)[:, None]
-    cell_x = np.where(weight[:, None] > 0, mean_x - group_x[cell_group], 0.0)
     by_group = group_weight[:, None]
-    raw = _tag_gram(carried, weight)
+    raw, xd, yd = _tag_products(carried, sums)
     dd = raw - (group_d * by_group).T @ group_d
-    dy = carried.summed(sums.y).T - (group_d * by_group).T @ group_y
-    xd = carried.summed(sums.x) - (group_x * by_group).T @ group_d
+    dy = yd.T - (group_d * by_group).T @ group_y
+    xd -= (group_x * by_group).T @ group_d
     xx = sums.xx - (group_x * by_group).T @ group_x
     xy = sums.xy - (group_x * by_group).T @ group_y
     xx_inverse = _pseudo_inverse(xx)
@@ -90,7 +104,8 @@ def partial_out(
     variance = np.maximum(np.diag(raw) - weight.sum() * mean_d**2, 0.0)
     return Partialled(
         tags=carried.centred(group_d),
-        cell_x=cell_x,
+        sum_x=sums.x,
+        weight=weight,
         group_x=group_x,
         group_y=group_y,
         group_weight=group_weight,
@@ -104,14 +119,25 @@ def partial_out(
     )
 
 
-def _tag_gram(tags: CellTags, weight: Floats) -> Floats:
-    """(T, T) weighted Gram of the tags as carried, blocks summed in double precision."""
-    total = np.zeros((tags.shape[1], tags.shape[1]))
-    root = np.sqrt(weight).astype(tags.precision)[:, None]
+def _tag_products(tags: CellTags, sums: CellSums) -> tuple[Floats, Floats, Floats]:
+    """Weighted products of the tags as carried: with one another, controls and outcomes.
+
+    (T, T), (P, T) and (K, T). Blocks are summed in double precision; controls and outcomes are
+    taken about their means, so that a single-precision block loses no digits to their level.
+    """
+    n_tags, n_controls = tags.shape[1], sums.x.shape[1]
+    total = max(float(sums.weight.sum()), 1e-300)
+    mean = np.concatenate([sums.x.sum(axis=0), sums.y.sum(axis=0)]) / total
+    gram, cross = np.zeros((n_tags, n_tags)), np.zeros((len(mean), n_tags))
+    root = np.sqrt(sums.weight).astype(tags.precision)[:, None]
     for at, block in tags.blocks():
+        both = np.hstack([sums.x[at], sums.y[at]])
+        both -= sums.weight[at, None] * mean
+        cross += both.astype(tags.precision).T @ block
         weighted = np.multiply(block, root[at], out=block)
-        total += weighted.T @ weighted
-    return total
+        gram += weighted.T @ weighted
+    cross += np.outer(mean, tags.summed(sums.weight[:, None])[0])
+    return gram, cross[:n_controls], cross[n_controls:]
 
 
 def solve(part: Partialled, columns: Mask | None = None) -> Solution:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tagcf.doubts import POPULARITY, Balance
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.matching.pairing import Pairing
 from tagcf.effects.matching.units import MatchUnits
-from tagcf.types import POPULARITY, Balance, Floats, Tag
+from tagcf.types import Floats, Tag
 
 KEEP_CONTROLS = 12  # rows of the love plot per tag, popularity among them
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tagcf.doubts import POPULARITY, Balance
 from tagcf.effects.estimates import Estimates
 from tagcf.effects.joint.fit import Fit, fit_joint, outcome_reason
 from tagcf.effects.linear.design import Design
@@ -30,10 +31,11 @@ from tagcf.effects.refusals import (
     FEWEST_CONTROL_ITEMS,
     FEWEST_EFFECTIVE,
     FEWEST_STRATA,
+    names_of_control,
     nearest_tags,
     refuse,
 )
-from tagcf.types import POPULARITY, Balance, EventLog, Floats, Mask, Reason, Tag
+from tagcf.types import EventLog, Floats, Mask, Reason, Tag
 
 LEAST_MATCHED = 0.5  # share of treated weight that must find a match
 GROUP_CALIPERS = 4.0  # within groups, the second nearest may be so many calipers away
@@ -92,7 +94,7 @@ def match_tags(
     def answer(some: list[int], own: Fit) -> None:
         every = _match_several(some, log, tags, design, outcomes, own, using)
         for at, one in zip(some, every, strict=True):
-            found[at], reasons[at] = one, _late_refusal(one, design)
+            found[at], reasons[at] = one, _late_refusal(one, design, tags)
 
     answer([at for at in range(len(tags)) if early[at] is None and at not in alone], fit)
     for at in alone:
@@ -195,7 +197,7 @@ def _pairing(at: int, fit: Fit, units: MatchUnits, using: Matching) -> Pairing:
     return pair_in_bins(score, carries, units.pool, units.weight, caliper, bins)
 
 
-def _late_refusal(one: TagMatch, design: Design) -> Reason | None:
+def _late_refusal(one: TagMatch, design: Design, tags: Sequence[Tag]) -> Reason | None:
     if design.absorbs is None and one.share < LEAST_MATCHED:
         return Reason("reason.no_overlap", (("share", round(100 * one.share, 1)),))
     if design.absorbs is not None and one.groups < FEWEST_STRATA:
@@ -206,7 +208,7 @@ def _late_refusal(one: TagMatch, design: Design) -> Reason | None:
     few = _few_clusters(one.errors)
     if few is not None or design.absorbs == "stratum":
         return few  # randomised arms: what stays unlike is other tags, and those are held fixed
-    return _imbalance(one.balance, one.errors.effective)
+    return _imbalance(one.balance, one.errors.effective, tags)
 
 
 def _few_clusters(errors: MatchErrors) -> Reason | None:
@@ -218,7 +220,9 @@ def _few_clusters(errors: MatchErrors) -> Reason | None:
     return None
 
 
-def _imbalance(balance: tuple[Balance, ...], effective: float) -> Reason | None:
+def _imbalance(
+    balance: tuple[Balance, ...], effective: float, tags: Sequence[Tag]
+) -> Reason | None:
     """Refuse where a difference is left that few items do not have by chance alone."""
     most = MOST_IMBALANCE + 2 * np.sqrt(2 / max(effective, 1.0))
     unlike = [row for row in balance if abs(row.after) > most]
@@ -228,7 +232,8 @@ def _imbalance(balance: tuple[Balance, ...], effective: float) -> Reason | None:
     smd = ("smd", round(abs(worst.after), 2))
     if worst.control == POPULARITY:
         return Reason("reason.popularity_differs", (smd,))
-    return Reason("reason.unbalanced", (("control", worst.control), smd))
+    named = names_of_control(worst.control, {tag.slug: (tag.zh, tag.en) for tag in tags})
+    return Reason("reason.unbalanced", (*named, smd))
 
 
 def _estimates(

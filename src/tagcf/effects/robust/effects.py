@@ -13,6 +13,7 @@ from tagcf.effects.joint.fuse import Fused, fuse
 from tagcf.effects.linear.design import Design
 from tagcf.effects.methods import Joint, Robust
 from tagcf.effects.multiplicity import Target
+from tagcf.effects.observational_bias import allow_for_bias
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.robust.fit import RobustFit, fit_robust, from_joint
 from tagcf.effects.task import Task
@@ -44,7 +45,8 @@ def robust_effects(task: Task, using: Robust) -> TagEffects:
             wanted = tuple(at for at in group if at in logged)
             if not wanted:
                 continue
-            for found in _sharing_weights(task, using, inside, wanted, estimand):
+            for plain in _sharing_weights(task, using, inside, wanted, estimand):
+                found = allow_for_bias(plain, inside, using.bias)
                 target = overall.get(found.outcome)
                 effects += to_effects(
                     found, task.tags.tags, "robust", estimand, segment, shrink_to=target

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.linear.cells import Block, CellSums, block_of, sum_matrix, total_by
+from tagcf.effects.linear.cells import CellSums, add_block, blocks_of, empty_sums
 from tagcf.effects.linear.design import Design
-from tagcf.types import Codes, EventLog, Floats
+from tagcf.effects.linear.passes import over_log
+from tagcf.types import Codes, EventBatch, EventLog, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,15 @@ class FoldSums:
     xx: Floats  # (F, P, P)
     xy: Floats  # (F, P, K)
     yy: Floats  # (F, K)
+
+    def __add__(self, other: FoldSums) -> FoldSums:
+        return FoldSums(
+            self.total + other.total,
+            self.fold,
+            self.xx + other.xx,
+            self.xy + other.xy,
+            self.yy + other.yy,
+        )
 
     def without(self, one: int) -> CellSums:
         """Sums of the rows of all other folds."""
@@ -67,43 +77,22 @@ def sum_folds(
     log: EventLog, design: Design, outcomes: tuple[int, ...], fold: Codes, n_folds: int
 ) -> FoldSums:
     """Sum the log once, by cell and by fold."""
-    n_cells, n_x, n_y = len(design.cell_keys), len(design.basis.names), len(outcomes)
-    cells = _Cells(np.zeros(n_cells), np.zeros(n_cells), np.zeros((n_cells, n_x + n_y)))
-    gram = np.zeros((n_folds, n_x + n_y, n_x + n_y))
-    for batch in log.batches():
-        block = block_of(log, batch, design, outcomes)
-        columns = cells.add(block)
-        for one in range(n_folds):
-            inside = fold[block.cell] == one
-            some = columns[inside]
-            gram[one] += (some * block.w[inside, None]).T @ some
-    xx, xy = gram[:, :n_x, :n_x], gram[:, :n_x, n_x:]
-    yy = np.einsum("fkk->fk", gram[:, n_x:, n_x:])
-    total = CellSums(
-        rows=cells.rows,
-        weight=cells.weight,
-        x=cells.columns[:, :n_x],
-        y=cells.columns[:, n_x:],
-        xx=xx.sum(axis=0),
-        xy=xy.sum(axis=0),
-        yy=yy.sum(axis=0),
-    )
-    return FoldSums(total, fold, xx, xy, yy)
 
+    def empty() -> FoldSums:
+        total, n_y = empty_sums(design, len(outcomes)), len(outcomes)
+        n_x = total.x.shape[1]
+        xx, xy = np.zeros((n_folds, n_x, n_x)), np.zeros((n_folds, n_x, n_y))
+        return FoldSums(total, fold, xx, xy, np.zeros((n_folds, n_y)))
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """Running sums by cell, added to in place."""
+    def add(sums: FoldSums, batch: EventBatch) -> None:
+        for block in blocks_of(log, batch, design, outcomes):
+            add_block(sums.total, block)
+            of_row = fold[block.cell]
+            for one in range(n_folds):
+                inside = of_row == one
+                x, y, w = block.x[inside], block.y[inside], block.w[inside, None]
+                sums.xx[one] += (x * w).T @ x
+                sums.xy[one] += (x * w).T @ y
+                sums.yy[one] += (w * y**2).sum(axis=0)
 
-    rows: Floats
-    weight: Floats
-    columns: Floats
-
-    def add(self, block: Block) -> Floats:
-        """Add a block; its controls beside its outcomes are returned for what else they serve."""
-        n_cells = len(self.rows)
-        columns = np.hstack([block.x, block.y])
-        self.rows[:] += np.bincount(block.cell, minlength=n_cells)
-        self.weight[:] += total_by(block.cell, block.w, n_cells)
-        self.columns[:] += sum_matrix(block.cell, block.w, n_cells) @ columns
-        return columns
+    return over_log(log, empty, add)

@@ -8,6 +8,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from tagcf.doubts import Doubt, NegativeControl
 from tagcf.effects.estimate import check_names, on_items_of, split_by_reach
 from tagcf.effects.estimates import CLAIMS
 from tagcf.effects.joint.effects import plan
@@ -22,16 +23,7 @@ from tagcf.effects.sensitivity.rosenbaum import pair_differences, pair_items, si
 from tagcf.effects.sensitivity.simultaneous import Simultaneous, by_dependent, simultaneous
 from tagcf.effects.sensitivity.verdicts import stopped_by, with_doubt
 from tagcf.effects.task import Question, Task
-from tagcf.types import (
-    Doubt,
-    Effect,
-    EventLog,
-    Floats,
-    Mask,
-    NegativeControl,
-    TagEffects,
-    TagMatrix,
-)
+from tagcf.types import Effect, EventLog, Floats, Mask, TagEffects, TagMatrix
 
 SHOWN_DRAWS = 200  # permutations that are kept for the picture
 
@@ -83,13 +75,15 @@ def cast_doubt(
 def _withdrawn(found: TagEffects, doubts: tuple[Doubt, ...]) -> TagEffects:
     """Apply the verdicts to effects and to what-ifs."""
     by_name = {(doubt.tag, doubt.outcome): doubt for doubt in doubts}
+    names = {effect.tag: (effect.tag_zh, effect.tag_en) for effect in found.effects}
 
     def judged(effect: Effect) -> Effect:
         doubt = by_name.get((effect.tag, effect.outcome))
         if effect.method != "joint" or doubt is None or doubt.stopped_by is None:
             return effect
         main = effect.segment is None and effect.estimand == "direct"
-        return with_doubt(effect, doubt) if main or doubt.stopped_by != "placebo" else effect
+        stops = main or doubt.stopped_by != "placebo"
+        return with_doubt(effect, doubt, names) if stops else effect
 
     gone = {key for key, doubt in by_name.items() if doubt.stopped_by is not None}
     joint = tuple(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tagcf.doubts import Specification
 from tagcf.effects.joint.fit import Fit, fit_joint
 from tagcf.effects.linear.design import Design
 from tagcf.effects.methods import Joint
@@ -17,7 +18,7 @@ from tagcf.effects.sensitivity.robustness import Shares, control_shares
 from tagcf.effects.sensitivity.simultaneous import multiplier_draws
 from tagcf.effects.sensitivity.specifications import specification_curve, within_authors
 from tagcf.effects.task import Task
-from tagcf.types import Effect, Floats, Mask, Specification
+from tagcf.types import Effect, Floats, Mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
+from tagcf.doubts import NegativeControl
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.multiplicity import ALPHA, false_discovery
-from tagcf.types import Effect, Floats, Mask, NegativeControl, TagEffects
+from tagcf.types import Effect, Floats, Mask, TagEffects
 
 
 def direct_effects(found: TagEffects, outcome: str, slugs: Sequence[str]) -> list[Effect | None]:

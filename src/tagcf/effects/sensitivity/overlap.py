@@ -9,12 +9,13 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit
 
+from tagcf.doubts import Alternative, Balance, Overlap
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.matching.balance import plain_controls
 from tagcf.effects.matching.propensity import even_sample, fit_logit
 from tagcf.effects.multiplicity import ALPHA
 from tagcf.effects.sensitivity.reduced import Reduced
-from tagcf.types import Alternative, Balance, Floats, Mask, Overlap
+from tagcf.types import Floats, Mask
 
 BINS = 20
 MOST_IN_SCORE = 40  # other tags in a score

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, stats
 
+from tagcf.doubts import Benchmark
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.multiplicity import ALPHA
 from tagcf.effects.sensitivity.reduced import Reduced
-from tagcf.types import Benchmark, Floats
+from tagcf.types import Floats
 
 MOST_TIMES = 100.0  # beyond so many times as strong, no bound is sought
 CANDIDATES = 5  # controls of each kind that are followed up

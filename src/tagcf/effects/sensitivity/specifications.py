@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from tagcf.doubts import Specification
 from tagcf.effects.joint.fit import Fit
 from tagcf.effects.linear.basis import make_basis
 from tagcf.effects.linear.cells import CellSums, sum_cells
@@ -21,7 +22,7 @@ from tagcf.effects.linear.item_effects import cell_residuals, item_shares
 from tagcf.effects.linear.solve import partial_out, solve
 from tagcf.effects.multiplicity import ALPHA
 from tagcf.effects.sensitivity.robustness import column_groups
-from tagcf.types import Codes, EventLog, Floats, Mask, Specification
+from tagcf.types import Codes, EventLog, Floats, Mask
 
 TRIMMED = 0.01  # share of the most shown items that the trimmed weights leave out
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tagcf.data.workspace import atomic_path
-from tagcf.types import (
+from tagcf.doubts import (
     Alternative,
     Balance,
     Benchmark,

@@ -16,10 +16,15 @@ The rest (robustness value, E-value, Γ, overlap, specification curve) is told b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from tagcf.doubts import Doubt, NegativeControl, Specification
 from tagcf.effects.estimates import CLAIMS
-from tagcf.types import Doubt, Effect, NegativeControl, Reason, Specification
+from tagcf.effects.refusals import names_of_control
+from tagcf.types import Effect, Reason
+
+Names = Mapping[str, tuple[str, str]]  # slug to zh and en name of a tag
 
 PLACEBO_LEVEL = 0.05
 NEGATIVE_RATE = 0.05  # false discovery among the tags' negative controls
@@ -45,14 +50,14 @@ def stopped_by(effect: Effect, doubt: Doubt) -> str | None:
     return next((check for check, stops in found.items() if stops), None)
 
 
-def with_doubt(effect: Effect, doubt: Doubt) -> Effect:
+def with_doubt(effect: Effect, doubt: Doubt, names: Names) -> Effect:
     """Withdraw the claim of an effect where a check stops it, and say which one."""
     if doubt.stopped_by is None or effect.verdict not in CLAIMS:
         return effect
-    return replace(effect, verdict="cannot tell", reason=reason_of(effect, doubt))
+    return replace(effect, verdict="cannot tell", reason=reason_of(effect, doubt, names))
 
 
-def reason_of(effect: Effect, doubt: Doubt) -> Reason:
+def reason_of(effect: Effect, doubt: Doubt, names: Names) -> Reason:
     """Say why a claim was withdrawn."""
     if doubt.stopped_by == "placebo":
         return Reason("reason.placebo", (("p", round(doubt.placebo_p, 3)),))
@@ -61,7 +66,8 @@ def reason_of(effect: Effect, doubt: Doubt) -> Reason:
         return Reason("reason.within_author", (("share", round(left)),))
     if doubt.stopped_by == "benchmark" and doubt.benchmark is not None:
         times = round(doubt.benchmark.times_interval, 2)
-        return Reason("reason.benchmark", (("control", doubt.benchmark.control), ("times", times)))
+        named = names_of_control(doubt.benchmark.control, names)
+        return Reason("reason.benchmark", (*named, ("times", times)))
     failed = [one for one in doubt.negatives if _matters(one, effect.estimate or 0.0)]
     if doubt.stopped_by == "next_item":
         share = next((_share(one, effect) for one in failed if one.name == "next_item"), 0.0)
