@@ -41,7 +41,10 @@ class StageFit:
 
 
 def two_stage(
-    blocks: Blocks, n_groups: int = 0, estimator: LeastSquares | Liml | None = None
+    blocks: Blocks,
+    n_groups: int = 0,
+    estimator: LeastSquares | Liml | None = None,
+    moments: Moments | None = None,
 ) -> StageFit:
     """Estimate by two passes over the rows.
 
@@ -53,8 +56,10 @@ def two_stage(
         Levels of `StageBlock.group`, whose effects are absorbed; 0: there is none.
     estimator
         `LeastSquares()` unless given.
+    moments
+        Of these rows, where they are known already: then `blocks` is called once.
     """
-    moments = sum_moments(blocks(), n_groups)
+    moments = moments or sum_moments(blocks(), n_groups)
     n_z, (n_d, n_out) = len(moments.zz), moments.dy.shape
     first = inverse(moments.zz) @ moments.zd
     fitted = moments.zd.T @ first

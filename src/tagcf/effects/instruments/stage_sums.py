@@ -96,10 +96,10 @@ def sum_moments(blocks: Iterable[StageBlock], n_groups: int = 0) -> Moments:
         sizes = tuple(part.shape[1] for part in parts)
     means = by_group / np.where(group_weight > 0, group_weight, 1.0)[:, None] if n_groups else None
     crossing = find_crossing(keys) if axes == 2 else None
-    return _moments(gram, means, group_weight, sizes, n_rows, crossing)
+    return moments_of_gram(gram, means, group_weight, sizes, n_rows, crossing)
 
 
-def _moments(
+def moments_of_gram(
     gram: Floats,
     means: Floats | None,
     group_weight: Floats,
@@ -107,6 +107,15 @@ def _moments(
     n_rows: int,
     crossing: Crossing | None,
 ) -> Moments:
+    """Take groups and controls out of cross-products of controls, instruments, D and Y.
+
+    Parameters
+    ----------
+    sizes
+        How many columns each of the four has.
+    means, group_weight
+        (G, columns) and (G,) of the fixed effect's levels; None where there is none.
+    """
     raw = np.diag(gram).copy()
     if means is not None:
         gram = _blank(gram - (means * group_weight[:, None]).T @ means, raw)

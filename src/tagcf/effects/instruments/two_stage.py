@@ -16,6 +16,11 @@ import numpy as np
 
 from tagcf.effects.estimates import Estimates
 from tagcf.effects.instruments.anderson_rubin import FittingSet
+from tagcf.effects.instruments.cell_moments import (
+    TagRoles,
+    moments_of_cells,
+    sum_with_instruments,
+)
 from tagcf.effects.instruments.least_squares import StageFit, two_stage
 from tagcf.effects.instruments.stage_sums import StageBlock
 from tagcf.effects.instruments.weak import Strength, strength
@@ -106,13 +111,16 @@ def _fit(
     many = n_levels >= MANY * endogenous.sum()
     estimator = using.estimator or (Liml() if many else LeastSquares())
     blocks = partial(_blocks, log, carried, design, outcomes, endogenous, held)
-    chosen, n_groups, plain = partial(blocks, authors=None), 0, None
-    fit = two_stage(chosen, n_groups, estimator)
+    sums = sum_with_instruments(log, design, outcomes, _axes(log))
+    of_cells = partial(moments_of_cells, sums, carried, design, TagRoles(endogenous, held))
+    chosen, plain = partial(blocks, authors=None), None
+    fit = two_stage(chosen, 0, estimator, of_cells(None, 0))
     if log.item_author is not None and log.n_authors:
         plain, n_groups = fit, log.n_authors + 1
-        authors = np.where(log.item_author < 0, log.n_authors, log.item_author)
+        authors = np.where(log.item_author < 0, log.n_authors, log.item_author).astype(np.int32)
         chosen = partial(blocks, authors=authors)
-        fit = two_stage(chosen, n_groups, estimator)
+        of_authors = of_cells(authors[design.cell_item], n_groups)
+        fit = two_stage(chosen, n_groups, estimator, of_authors)
     return _Fits(fit, strength(chosen, fit), plain, estimator, shown)
 
 
@@ -153,9 +161,14 @@ def _blocks(
         )
 
 
+def _axes(log: EventLog) -> tuple[int, ...]:
+    """Positions of the cluster axes that have several clusters."""
+    return tuple(at for at, axis in enumerate(log.clusters) if axis.n_clusters > 1)
+
+
 def _clusters(log: EventLog, batch: EventBatch) -> Codes:
     """(n, C) clusters of the axes that have several; items where there is no such axis."""
-    used = [at for at, axis in enumerate(log.clusters) if axis.n_clusters > 1]
+    used = list(_axes(log))
     return batch.clusters[:, used] if used else batch.item[:, None]
 
 

@@ -107,12 +107,12 @@ class CellTags:
             out -= (mean[0] if len(mean) == 1 else mean[self.group[cells]]).astype(dtype)
         return out
 
-    def blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """All cells, block by block, in the precision of the problem."""
+    def blocks(self, precision: type[np.floating]) -> Iterator[tuple[slice, Floats]]:
+        """All cells, block by block."""
         every, step = np.arange(len(self.item)), self.block_cells
         for start in range(0, len(every), step):
             at = slice(start, start + step)
-            yield at, self.rows(every[at], self.precision)
+            yield at, self.rows(every[at], precision)
 
     def times(self, coef: Floats) -> Floats:
         """(C, K) tags times coefficients (T, K)."""

@@ -103,12 +103,24 @@ def block_of(log: EventLog, batch: EventBatch, design: Design, outcomes: tuple[i
     keep = slice(None) if used.all() else used  # views where all rows are used, no copies
     return Block(
         cell=design.cells(log, batch, keep),
-        x=expand(design.basis, batch.covariates[keep]),
+        x=_columns(batch, design, keep),
         y=batch.outcomes[keep][:, list(outcomes)],
         w=weight[keep] * design.rows.standing(batch)[keep],
         clusters=_told_apart(log, batch, keep),
         user=batch.user[keep],
     )
+
+
+def _columns(batch: EventBatch, design: Design, keep: Mask | slice) -> Floats:
+    """(n, P) controls, and behind them the instruments' levels where the design has any."""
+    x = expand(design.basis, batch.covariates[keep])
+    if not design.instruments:
+        return x
+    levels = [
+        batch.instruments[keep, at][:, None] == np.arange(1, count)
+        for at, count in enumerate(design.instruments)
+    ]
+    return np.hstack([x, *levels])
 
 
 def _told_apart(log: EventLog, batch: EventBatch, keep: Mask | slice) -> Codes:
@@ -131,7 +143,7 @@ def blocks_of(
 
 def empty_sums(design: Design, n_outcomes: int) -> CellSums:
     """Sums over no rows."""
-    n_cells, n_controls = len(design.cell_keys), len(design.basis.names)
+    n_cells, n_controls = len(design.cell_keys), design.n_columns
     # Where cells are hardly more than rows, a sum is hardly more than a value: single is enough.
     alone = design.item_rows.sum() < FEW_ROWS * n_cells and n_cells * n_controls > LARGE
     return CellSums(

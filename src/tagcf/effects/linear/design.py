@@ -86,6 +86,13 @@ class Design:
     item_rows: Floats  # (I,) as in `Survey`
     item_rows_random: Floats  # (I,)
     strangers: tuple[bool, ...]  # per cluster axis: some rows belong to no known cluster
+    # Levels of each of the log's instruments, whose dummies then stand behind the controls.
+    instruments: tuple[int, ...] = ()
+
+    @property
+    def n_columns(self) -> int:
+        """Controls, and instruments where they are among the columns."""
+        return len(self.basis.names) + sum(max(one - 1, 0) for one in self.instruments)
 
     def items_shown(self) -> Mask:
         """(I,) items with rows of the design's exposure, in any segment."""

@@ -87,11 +87,11 @@ def partial_out(
     group_weight = total_by(cell_group, weight, n_groups)
     safe = np.where(group_weight > 0, group_weight, 1.0)[:, None]
     group_d = carried.group_sums(weight, n_groups) / safe
-    group_x = _by_group(sums.x, cell_group, n_groups) / safe
-    group_y = _by_group(sums.y, cell_group, n_groups) / safe
+    group_x = sum_by_group(sums.x, cell_group, n_groups) / safe
+    group_y = sum_by_group(sums.y, cell_group, n_groups) / safe
 
     by_group = group_weight[:, None]
-    raw, xd, yd = _tag_products(carried, sums)
+    raw, xd, yd = tag_products(carried, sums)
     dd = raw - (group_d * by_group).T @ group_d
     dy = yd.T - (group_d * by_group).T @ group_y
     xd -= (group_x * by_group).T @ group_d
@@ -119,7 +119,9 @@ def partial_out(
     )
 
 
-def _tag_products(tags: CellTags, sums: CellSums) -> tuple[Floats, Floats, Floats]:
+def tag_products(
+    tags: CellTags, sums: CellSums, precision: type[np.floating] | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Weighted products of the tags as carried: with one another, controls and outcomes.
 
     (T, T), (P, T) and (K, T). Blocks are summed in double precision; controls and outcomes are
@@ -129,11 +131,12 @@ def _tag_products(tags: CellTags, sums: CellSums) -> tuple[Floats, Floats, Float
     total = max(float(sums.weight.sum()), 1e-300)
     mean = np.concatenate([sums.x.sum(axis=0), sums.y.sum(axis=0)]) / total
     gram, cross = np.zeros((n_tags, n_tags)), np.zeros((len(mean), n_tags))
-    root = np.sqrt(sums.weight).astype(tags.precision)[:, None]
-    for at, block in tags.blocks():
+    kind = precision or tags.precision
+    root = np.sqrt(sums.weight).astype(kind)[:, None]
+    for at, block in tags.blocks(kind):
         both = np.hstack([sums.x[at], sums.y[at]])
         both -= sums.weight[at, None] * mean
-        cross += both.astype(tags.precision).T @ block
+        cross += both.astype(kind).T @ block
         weighted = np.multiply(block, root[at], out=block)
         gram += weighted.T @ weighted
     cross += np.outer(mean, tags.summed(sums.weight[:, None])[0])
@@ -188,7 +191,8 @@ def tell_apart(
     return kept, tuple((int(at[lost[b]]), int(at[order[a]])) for a, b in pairs)
 
 
-def _by_group(values: Floats, group: Codes, n_groups: int) -> Floats:
+def sum_by_group(values: Floats, group: Codes, n_groups: int) -> Floats:
+    """(G, K) sums of values (C, K) by group."""
     if n_groups == 1:
         return np.asarray(values.sum(axis=0, keepdims=True))
     total = np.zeros((n_groups, values.shape[1]))
