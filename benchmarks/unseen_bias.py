@@ -143,7 +143,7 @@ def main() -> None:
         (kind, shape, size)
         for kind in ("tests", "exposure")
         for shape in ("normal", "equal", "lone")
-        for size in (0.0, 0.05, 0.1)
+        for size in (0.0, 0.03, 0.05, 0.1)
         if size or shape == "normal"
     ]
     found = [study(worlds, size, shape, kind) for kind, shape, size in cases]

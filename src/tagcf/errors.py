@@ -5,6 +5,7 @@
     TagCFError              catch this to catch them all; exit code 1
     ├── SettingsError       tagcf.toml or a TAGCF_* variable is wrong
     ├── DataError           an input file cannot be used: missing, broken, wrong columns
+    │   └── MediaError      a picture, video or sound that cannot be read
     ├── UnknownNameError    a tag, outcome, item, user … that does not exist
     ├── QuestionError       a question that contradicts itself
     ├── EstimationError     the question cannot be put to this data at all
@@ -50,6 +51,10 @@ class SettingsError(TagCFError):
 
 class DataError(TagCFError):
     """An input file cannot be used; single bad rows are reported, not raised."""
+
+
+class MediaError(DataError):
+    """A picture, video or sound cannot be read: missing, empty, broken, or of no known format."""
 
 
 class UnknownNameError(TagCFError):

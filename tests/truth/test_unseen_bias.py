@@ -1,10 +1,12 @@
 """Observational worlds with unseen confounding: a bias learned elsewhere makes intervals honest."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.record import RESULTS
 from benchmarks.unseen_bias import Kind, Shape, study
 
 CASES: list[tuple[float, Shape, Kind]] = [
@@ -46,3 +48,15 @@ def test_without_confounding_little_is_lost() -> None:
     assert (
         one["with learned bias"]["claims per world"] > 0.7 * one["as observed"]["claims per world"]
     )
+
+
+def test_recorded_studies() -> None:
+    """What decision 0009 says of them."""
+    recorded = json.loads((RESULTS / "unseen_bias.json").read_text("utf-8"))["studies"]
+    assert len(recorded) == 20
+    for one in recorded:
+        assert one["with learned bias"]["coverage"] >= 0.93
+        assert one["with learned bias"]["false discovery rate"] <= 0.10
+    for one in (one for one in recorded if one["bias"]):
+        assert one["as observed"]["coverage"] <= 0.845
+        assert one["as observed"]["false discovery rate"] >= 0.20

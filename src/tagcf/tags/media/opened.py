@@ -1,0 +1,244 @@
+"""One media file, opened when first asked and decoded at most once for all encoders.
+
+Times are seconds from the start of the file as a player shows them. Frames are reached by
+decoding forward: a seek lands on a keyframe, so that eight times asked can give three different
+pictures. What stands behind a break in the file is lost, what stands before it is used;
+`Media.faults` says so.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagcf.errors import MediaError
+from tagcf.tags.media.container import (
+    Facts,
+    Kind,
+    Progress,
+    audio_track,
+    decoded,
+    library,
+    opened,
+    probe,
+    video_track,
+)
+from tagcf.tags.media.pictures import Picture, picture_of
+from tagcf.types import Reason
+
+if TYPE_CHECKING:
+    from av import AudioFrame, VideoFrame
+
+    from tagcf.tags.media.watch import Watched
+
+Samples = NDArray[np.float32]
+
+SOUND_RATE = 16_000  # samples a second of `Media.audio`
+SIDE = 360  # longer side of the frames handed out, pixels
+_HAIR = 1e-6  # seconds; frame times are fractions of an integer clock
+_GAP = 0.7  # seconds that a whole file may end before the duration in its head
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture of a video and the second at which it comes on."""
+
+    second: float
+    picture: Picture
+
+
+class Media:
+    """A media file; nothing is opened before the first question.
+
+    Parameters
+    ----------
+    path
+        The file.
+    longest_s
+        Seconds that are read of a longer file, so that time and memory per item are bounded
+        (sound is 64 kB a second). What is left out is said in `faults`.
+
+    Notes
+    -----
+    Every question raises `MediaError` for a file that is missing, empty, no media or broken from
+    the start, and `MissingExtraError` where PyAV is not installed.
+    """
+
+    def __init__(self, path: Path | str, longest_s: float = 600.0) -> None:
+        self.path = Path(path)
+        self.longest_s = longest_s
+        self.faults: dict[str, Reason] = {}  # "video", "audio": why it was not read to its end
+        self._facts: Facts | MediaError | None = None
+        self._audio: Samples | None = None
+        self._watched: Watched | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what was decoded; a later question would decode again."""
+        self._audio = self._watched = None
+
+    @property
+    def facts(self) -> Facts:
+        """What the head of the file says; read once, and so is a failure."""
+        if self._facts is None:
+            try:
+                self._facts = probe(self.path)
+            except MediaError as error:
+                self._facts = error
+        if isinstance(self._facts, MediaError):
+            raise self._facts
+        return self._facts
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it is a video, a sound or a still picture."""
+        return self.facts.kind
+
+    @property
+    def duration(self) -> float:
+        """Seconds; 0 for an image."""
+        return self.facts.duration
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there are pictures, be it one; the cover of a song is none."""
+        return self.facts.has_video
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is a sound track, be it silent."""
+        return self.facts.has_audio
+
+    @property
+    def read_s(self) -> float:
+        """Seconds from the start that are read: the duration, or the limit."""
+        return min(self.duration, self.longest_s)
+
+    def frames(self, times: Sequence[float] | int = 8, side: int = SIDE) -> Iterator[Frame]:
+        """Pictures on show at these times, exactly, in the order of time.
+
+        Parameters
+        ----------
+        times
+            Seconds, each giving the last frame that starts at or before it; or how many to
+            spread evenly, each in the middle of its part. An image has one picture, at 0.
+        side
+            Longer side in pixels; smaller pictures are not enlarged.
+
+        Yields
+        ------
+        One frame per time asked, one in memory at a time; none for times behind a break.
+        """
+        if isinstance(times, int):
+            times = [self.read_s * (k + 0.5) / times for k in range(times)]
+        wanted = sorted(min(max(time, 0.0), self.read_s) for time in times)
+        if self.kind == "image":
+            wanted = wanted[:1]
+        if not wanted:
+            return
+        shown: tuple[float, VideoFrame] | None = None
+        for second, frame in self.decode_video(until=wanted[-1]):
+            if shown is not None and wanted:
+                over = bisect.bisect_left(wanted, second - _HAIR)
+                yield from _copies(shown, over, side)
+                wanted = wanted[over:]
+            shown = (second, frame)
+        if shown is not None:
+            broken = shown[0] + _HAIR if "video" in self.faults else np.inf
+            yield from _copies(shown, bisect.bisect_right(wanted, broken), side)
+
+    def audio(self) -> Samples:
+        """Sound as (n,) float32 in -1..1, mono, `SOUND_RATE` samples a second; decoded once.
+
+        Empty where there is none. Sample 0 is second 0: a track that starts later is preceded
+        by silence.
+        """
+        if self._audio is None:
+            self._audio = self._decode_audio()
+        return self._audio
+
+    def watched(self) -> Watched:
+        """All that is measured and kept of the pictures, in one pass over them; done once."""
+        if self._watched is None:
+            from tagcf.tags.media.watch import watch
+
+            self._watched = watch(self)
+        return self._watched
+
+    def decode_video(self, until: float = np.inf) -> Iterator[tuple[float, VideoFrame]]:
+        """Every frame with its second, up to the first one after `until`.
+
+        Ends without an error at a break; `faults["video"]` then says where.
+        """
+        facts, progress = self.facts, Progress()
+        with opened(self.path) as container:
+            track = video_track(container)
+            if track is None:
+                return
+            for second, frame in decoded(container, track, facts.start, progress):
+                if second > self.longest_s:
+                    break
+                yield second, cast("VideoFrame", frame)
+                if second > until:
+                    return
+        self._note("video", progress)
+
+    def _decode_audio(self) -> Samples:
+        facts, progress = self.facts, Progress()
+        limit = round(self.longest_s * SOUND_RATE)
+        mono = library().AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
+        parts = [np.zeros(0, np.float32)]
+        samples = 0
+        with opened(self.path) as container:
+            track = audio_track(container)
+            if track is None:
+                return parts[0]
+            for second, frame in decoded(container, track, facts.start, progress):
+                if len(parts) == 1:
+                    parts.append(np.zeros(min(round(second * SOUND_RATE), limit), np.float32))
+                new = [one.to_ndarray()[0] for one in mono.resample(cast("AudioFrame", frame))]
+                samples += sum(map(len, new))
+                parts += new
+                if samples >= limit:
+                    break
+            if len(parts) > 1:
+                parts += [one.to_ndarray()[0] for one in mono.resample(None)]
+        self._note("audio", progress)
+        return np.concatenate(parts)[:limit]
+
+    def _note(self, track: str, progress: Progress) -> None:
+        """Keep why a track was not read to its end, if so."""
+        path, whole = ("path", str(self.path)), self.duration
+        seconds = (path, ("read", round(progress.reached, 1)), ("whole", round(whole, 1)))
+        if progress.no_decoder:
+            codec = ("codec", progress.no_decoder)
+            self.faults[track] = Reason("media.no_decoder", (path, codec))
+        elif not progress.frames:
+            self.faults[track] = Reason("media.nothing_decoded", (path,))
+        elif progress.reached < min(whole, self.longest_s) - _GAP:
+            self.faults[track] = Reason("media.cut_short", seconds)
+        elif whole > self.longest_s + _GAP:
+            limit = ("read", round(self.longest_s, 1))
+            self.faults[track] = Reason("media.too_long", (path, limit, seconds[2]))
+        elif progress.damaged:
+            count = ("count", progress.damaged)
+            self.faults[track] = Reason("media.damaged", (path, count))
+
+
+def _copies(shown: tuple[float, VideoFrame], count: int, side: int) -> Iterator[Frame]:
+    second, frame = shown
+    if count:
+        picture = picture_of(frame, side)
+        for _ in range(count):
+            yield Frame(second, picture)

@@ -1,0 +1,83 @@
+"""How somebody speaks: pitch, its movement, and syllables a second.
+
+Syllables are counted as their nuclei (de Jong and Wempe 2009, "Praat script to detect syllable
+nuclei"): peaks of the level that stand 2 dB above the dips beside them, within 25 dB of the
+loudest, and voiced. Pauses of 0.3 s and more are no speaking time. The count is of sounds that
+rise and fall, whoever makes them: it is a rate of *speech* only where somebody speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+from scipy.ndimage import binary_closing, uniform_filter1d
+
+from tagcf.tags.media.sound.loudness import decibels
+from tagcf.tags.media.sound.spectrum import PITCH_EVERY, STEP, SoundFrames
+from tagcf.types import Mask
+
+DIP_DB = 2.0  # how far a nucleus stands above the dips beside it
+RANGE_DB = 25.0  # how far below the loudest it may be
+LOUDEST = 99  # percentile of the level taken as the loudest
+PAUSE_S = 0.3
+NUCLEI_APART_S = 0.08
+SMOOTH_S = 0.05
+LEAST_S = 1.0  # speaking time below which nothing is said of its rate
+
+Span = tuple[float, float]  # from and to, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Prosody:
+    """How it sounds where it sounds."""
+
+    sounding_s: float  # seconds, pauses of 0.3 s and more left out
+    voiced_share: float  # of the sounding time
+    pitch_hz: float | None  # median of the voiced frames; None: too few
+    pitch_spread: float | None  # semitones from the 10th to the 90th percentile
+    syllables_per_s: float | None  # nuclei per second of sounding time; None: less than 1 s
+
+
+def prosody(frames: SoundFrames, spans: Sequence[Span] | None = None) -> Prosody:
+    """Measure the frames within spans; without spans all of them."""
+    inside = covered(spans, len(frames)) if spans is not None else np.ones(len(frames), bool)
+    level = uniform_filter1d(frames.voice_power.astype(np.float64), round(SMOOTH_S / STEP))
+    level = decibels(level)
+    if not inside.any():
+        return Prosody(0.0, 0.0, None, None, None)
+    floor = max(float(np.percentile(level[inside], LOUDEST)) - RANGE_DB, -70.0)
+    sounding = _without_short_gaps(level > floor) & inside
+    voiced = np.repeat(frames.pitch > 0, PITCH_EVERY)[: len(frames)]
+    seconds = float(sounding.sum() * STEP)
+    pitch = frames.pitch[(frames.pitch > 0) & sounding[::PITCH_EVERY]]
+    low, middle, high = np.percentile(pitch, [10, 50, 90]) if len(pitch) >= 10 else (0.0, 0.0, 0.0)
+    peaks = signal.find_peaks(
+        level, height=floor, prominence=DIP_DB, distance=round(NUCLEI_APART_S / STEP)
+    )[0]
+    nuclei = int((voiced & inside)[peaks].sum())
+    return Prosody(
+        sounding_s=seconds,
+        voiced_share=float((voiced & sounding).sum() / max(sounding.sum(), 1)),
+        pitch_hz=float(middle) or None,
+        pitch_spread=float(12 * np.log2(high / low)) if low else None,
+        syllables_per_s=nuclei / seconds if seconds >= LEAST_S else None,
+    )
+
+
+def covered(spans: Sequence[Span], frames: int) -> Mask:
+    """Which frames lie in a span."""
+    change = np.zeros(frames + 1, np.int64)
+    for start, end in spans:
+        np.add.at(change, [min(round(start / STEP), frames), min(round(end / STEP), frames)], [1, -1])
+    return np.asarray(np.cumsum(change[:frames]) > 0)
+
+
+def _without_short_gaps(sounding: Mask) -> Mask:
+    width = round(PAUSE_S / STEP)
+    padded = np.pad(sounding, width)
+    closed: NDArray[np.bool_] = binary_closing(padded, np.ones(width, bool))
+    return closed[width:-width]

@@ -1,0 +1,120 @@
+"""One pass over the pictures of a media file: all that is measured, and the stills kept.
+
+A video is decoded once. Every frame is compared with those before it, a few a second are
+measured, and where the picture has changed a still is packed for reading words and for models.
+Memory is bounded: at most `_MOST_STILLS` packed pictures and some numbers per frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tagcf.tags.media.look import (
+    Histogram,
+    Look,
+    changed_most,
+    distance,
+    histogram_of,
+    look_at,
+)
+from tagcf.tags.media.opened import Media
+from tagcf.tags.media.pictures import Picture, picture_of, to_jpeg, upright_size
+from tagcf.tags.media.shots import Changes
+
+THUMB_SIDE = 160  # pixels
+STILL_SIDE = 1280
+_LOOK_EVERY = 0.2  # seconds
+_STILL_EVERY = 0.5
+_MOST_STILLS = 48  # about 10 MB packed
+_NEW_PICTURE = 0.05  # change of brightness in one square that makes another still
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A packed picture and the time for which it, or much the same, is on show."""
+
+    second: float
+    until: float
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one pass found; an image is a video of one frame."""
+
+    width: int  # as people see it; 0 when nothing could be decoded
+    height: int
+    end: float  # second up to which frames were seen
+    changes: Changes
+    looks: tuple[Look, ...]
+    stills: tuple[Still, ...]
+
+
+def watch(media: Media) -> Watched:
+    """Walk through all pictures of a file."""
+    size, end, thumb_before = (0, 0), 0.0, None
+    compared, kept = _Compared(), _Kept()
+    looks: list[Look] = []
+    for second, frame in media.decode_video():
+        size = size if looks else upright_size(frame)
+        thumb = picture_of(frame, THUMB_SIDE)
+        compared.add(second, histogram_of(thumb))
+        if not looks or second >= looks[-1].second + _LOOK_EVERY - 1e-6:
+            looks.append(look_at(thumb, second, thumb_before))
+            thumb_before = thumb
+        if kept.wants(second, thumb):
+            kept.add(second, thumb, to_jpeg(picture_of(frame, STILL_SIDE)))
+        end = second
+    if media.kind == "video" and "video" not in media.faults:
+        end = max(end, media.read_s)
+    return Watched(*size, end, compared.changes(), tuple(looks), kept.stills(end))
+
+
+@dataclass(slots=True)
+class _Compared:
+    """Distances of each frame to the three before it."""
+
+    last: deque[Histogram] = field(default_factory=lambda: deque(maxlen=3))
+    rows: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+    def add(self, second: float, histogram: Histogram) -> None:
+        near = [distance(histogram, before) for before in self.last]
+        one, two, three = (near + [np.nan] * 3)[:3]
+        self.rows.append((second, one, two, three))
+        self.last.appendleft(histogram)
+
+    def changes(self) -> Changes:
+        table = np.array(self.rows, np.float64).reshape(-1, 4)
+        return Changes(*table.T)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Stills so far; when there are too many, every second one goes and fewer are taken."""
+
+    apart: float = _STILL_EVERY
+    thumb: Picture | None = None
+    packed: list[tuple[float, bytes]] = field(default_factory=list)
+
+    def wants(self, second: float, thumb: Picture) -> bool:
+        if self.thumb is None:
+            return True
+        enough = second >= self.packed[-1][0] + self.apart - 1e-6
+        return enough and changed_most(thumb, self.thumb) >= _NEW_PICTURE
+
+    def add(self, second: float, thumb: Picture, jpeg: bytes) -> None:
+        self.packed.append((second, jpeg))
+        self.thumb = thumb
+        if len(self.packed) > _MOST_STILLS:
+            del self.packed[1::2]
+            self.apart *= 2
+
+    def stills(self, end: float) -> tuple[Still, ...]:
+        starts = [second for second, _ in self.packed]
+        return tuple(
+            Still(second, until, jpeg)
+            for (second, jpeg), until in zip(self.packed, [*starts[1:], end], strict=True)
+        )
