@@ -92,9 +92,16 @@ def test_a_source_that_meets_no_other_keeps_its_stated_confidence() -> None:
     assert told["frames"].precision == pytest.approx(0.7, abs=0.1)
     assert told["frames"].met == 0
     assert set(fused.rows.columns) == {"item_id", "tag", "strength", "confidence", "source"}
-    assert fused.rows["strength"].to_list() == pytest.approx(
-        [c * s for c, s in zip(fused.rows["confidence"], (0.8, 0.6, 1.0), strict=True)]
-    )
+    assert fused.rows["strength"].to_list() == pytest.approx([0.8, 0.6, 1.0])  # all believed
+
+
+def test_a_source_that_is_mostly_wrong_weakens_what_it_says_alone() -> None:
+    found, readable, _ = simulated(3)
+    rows = fuse_sources(found, readable).rows
+    alone = rows.filter(pl.col("source") == "ocr")
+    both = rows.filter(pl.col("source") == "ocr+text")
+    assert (alone["strength"] < 0.5).all()  # no longer carried at the usual threshold
+    assert (both["strength"] > 0.9).all()
 
 
 def confidence(fused: Fused, item: str, tag: str) -> float:

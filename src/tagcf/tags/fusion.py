@@ -60,18 +60,21 @@ def fuse_sources(found: pl.DataFrame, readable: pl.DataFrame) -> Fused:
     -------
     Fused
         Confidence is the probability that the tag applies, given who found it and who could have
-        but did not; strength is that times the largest strength that a source gave.
+        but did not. Strength is the noisy or of the sources' strengths, 1 - Π(1 - strength); what
+        is more likely wrong than right is weakened by twice its confidence.
     """
     votes = _votes(found, readable)
     precision, recall, posterior = _learn(votes)
-    best = found.group_by("item_id", "tag").agg(
-        pl.col("strength").max(), pl.col("source").unique().sort().str.join("+")
+    each = found.group_by("item_id", "tag", "source").agg(pl.col("strength").max())
+    best = each.group_by("item_id", "tag").agg(
+        (1 - (1 - pl.col("strength")).product()).alias("strength"),
+        pl.col("source").sort().str.join("+"),
     )
     told = pl.DataFrame(
         {"item_id": votes.item, "tag": votes.tag, "confidence": posterior.astype(np.float32)}
     )
     rows = best.join(told, on=["item_id", "tag"], how="inner").with_columns(
-        (pl.col("strength") * pl.col("confidence")).cast(pl.Float32)
+        (pl.col("strength") * (2 * pl.col("confidence")).clip(upper_bound=1.0)).cast(pl.Float32)
     )
     several = votes.seen.sum(axis=1) > 1
     confirmed = votes.voted.sum(axis=1) > 1
