@@ -9,7 +9,7 @@ import pytest
 
 from tagcf.tags.evidence import Content, Evidence, Found, Missing, Reading
 from tagcf.tags.media.opened import Media
-from tagcf.tags.readings import Journal, read_items, tables
+from tagcf.tags.readings import Journal, read_media, tables
 from tagcf.tags.vocabulary import Vocabulary, default_vocabulary
 from tagcf.types import Reason
 
@@ -41,7 +41,7 @@ def items(*texts: str) -> Iterator[Content]:
 
 
 def read(journal: Journal, encoder: Letters, *texts: str) -> int:
-    return read_items(items(*texts), [encoder], default_vocabulary(), journal)
+    return read_media(items(*texts), [encoder], default_vocabulary(), journal)
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -90,6 +90,6 @@ def test_changes_are_read_again(tmp_path: Path) -> None:
     content = Content("i", "a", Media(media))
     for version, expected in (("1", 1), ("1", 0), ("2", 1)):
         journal = Journal(path, version)
-        assert read_items([content], [Letters()], default_vocabulary(), journal) == expected
+        assert read_media([content], [Letters()], default_vocabulary(), journal) == expected
     media.write_bytes(b"12")
-    assert read_items([content], [Letters()], default_vocabulary(), Journal(path, "2")) == 1
+    assert read_media([content], [Letters()], default_vocabulary(), Journal(path, "2")) == 1

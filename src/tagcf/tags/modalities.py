@@ -91,10 +91,15 @@ def evidence_of(workspace: Workspace, written: pl.DataFrame, item: str) -> ItemE
         empty = pl.DataFrame(schema=dict.fromkeys(["tag", "source", "quote"], pl.String))
         return ItemEvidence(tags, empty, ())
     missing = tuple(
-        (source, Reason(key, tuple(json.loads(facts).items())))
+        (source, reason_of(key, facts))
         for source, key, facts in lost.filter(mine).select("source", "reason", "facts").rows()
     )
     return ItemEvidence(tags, found.filter(mine).drop("item_id"), missing)
+
+
+def reason_of(key: str, facts: str) -> Reason:
+    """Return a reason as it was written."""
+    return Reason(key, tuple(json.loads(facts).items()))
 
 
 def _table(workspace: Workspace, name: str) -> pl.DataFrame | None:

@@ -122,7 +122,7 @@ class Journal:
                 yield _LINE.validate_json(file.readline()).item
 
 
-def read_items(
+def read_media(
     contents: Iterable[Content],
     encoders: Sequence[Encoder],
     vocabulary: Vocabulary,

@@ -1,0 +1,86 @@
+"""What ``tagcf tag`` reads of items.*: ids, texts, and where their media are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from tagcf.cli.talk import tell
+from tagcf.data.files import batches, open_table
+from tagcf.data.values import as_texts
+from tagcf.data.workspace import Workspace
+from tagcf.errors import DataError, SettingsError
+from tagcf.settings import FILE_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items to be tagged, each id once."""
+
+    texts: pl.DataFrame  # item_id and a column "text …" for each of [content] text
+    media: pl.DataFrame | None  # item_id, path (null: none); None without [content] media
+
+    @property
+    def with_text(self) -> pl.Series:
+        """Ids of the items whose texts are not all empty."""
+        written = pl.concat_str(pl.selectors.starts_with("text "), ignore_nulls=True)
+        if self.texts.width == 1:
+            return self.texts["item_id"].clear()
+        return self.texts.filter(written.str.strip_chars() != "")["item_id"]
+
+
+def read_items(workspace: Workspace) -> Items:
+    """Read ids, text columns and media paths of items.*.
+
+    Raises
+    ------
+    DataError
+        There is no items.*, or it lacks a column.
+    SettingsError
+        The settings name neither a text nor a media column.
+    """
+    id_column, content = workspace.settings.data.item, workspace.settings.content
+    table = open_table(workspace.root, "items", workspace.settings.data.encoding)
+    if table is None:
+        raise DataError("tags.no_items_file", path=workspace.root, item=id_column)
+    if not content.text and content.media is None:
+        raise SettingsError(
+            "tags.no_text",
+            path=workspace.root / FILE_NAME,
+            file=table.file,
+            columns=", ".join(table.columns),
+        )
+    table.require(id_column, "data.item")
+    for column in content.text:
+        table.require(column, "content.text")
+    if content.media is not None:
+        table.require(content.media, "content.media")
+    wanted = [*content.text, *([content.media] if content.media else [])]
+    names = ["item_id", *(f"text {name}" for name in content.text)]
+    if content.media:
+        names.append("path")
+    frames = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
+    for batch in batches(table, list(dict.fromkeys([id_column, *wanted]))):
+        ids = as_texts(batch.frame[id_column])
+        columns = [batch.frame[name].cast(pl.String) for name in wanted]
+        frames.append(pl.DataFrame([ids, *columns], schema=names))
+    read = pl.concat(frames)
+    items = read.drop_nulls("item_id").unique("item_id", keep="first", maintain_order=True)
+    if items.height < read.height:
+        unused = read.height - items.height
+        tell("tags.bad_items", file=table.file, rows=unused, column=id_column)
+    media = items.select("item_id", _given("path")) if content.media else None
+    return Items(items.select(names[: 1 + len(content.text)]), media)
+
+
+def _given(column: str) -> pl.Expr:
+    """A path without the blanks around it; null where nothing is left."""
+    plain = pl.col(column).str.strip_chars()
+    return pl.when(plain != "").then(plain).alias(column)
+
+
+def media_path(workspace: Workspace, given: str) -> Path:
+    """Where a file is: paths are relative to the workspace."""
+    return workspace.root / given

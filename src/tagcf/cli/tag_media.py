@@ -1,0 +1,179 @@
+"""Media of items.*: read, joined with the tags of texts, and shown with their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from tagcf.cli.json_text import echo_json
+from tagcf.cli.tag_items import Items, media_path, read_items
+from tagcf.cli.talk import progress_bar, tell
+from tagcf.data.workspace import Workspace
+from tagcf.errors import OutputError, UnknownNameError
+from tagcf.tags.evidence import Content
+from tagcf.tags.lexicon import Lexicon
+from tagcf.tags.matrix import FILE as TAGS_FILE
+from tagcf.tags.matrix import read_written
+from tagcf.tags.media.encoders import encoders_version, media_encoders
+from tagcf.tags.media.opened import Media
+from tagcf.tags.modalities import Joined, evidence_of, join_modalities, reason_of, write_evidence
+from tagcf.tags.names import known_tags, workspace_tags
+from tagcf.tags.readings import FILE, Journal, read_media, tables
+from tagcf.tags.vocabulary import default_vocabulary
+from tagcf.text import did_you_mean, language, say, visible
+from tagcf.types import TagMatrix
+
+REASONS_SHOWN = 8
+
+
+def with_media(
+    workspace: Workspace, items: Items, texts: TagMatrix
+) -> tuple[Joined, dict[str, Any]]:
+    """Read the items' media and join what is found with the tags of their texts.
+
+    Returns
+    -------
+    The tags, and counts of what was read and what could not be.
+    """
+    assert items.media is not None  # noqa: S101 (the caller looked)
+    vocabulary, encoders = default_vocabulary(), media_encoders()
+    tell("tags.media_encoders", names=", ".join(one.source for one in encoders))
+    with_file = items.media.drop_nulls("path")
+    journal = Journal(workspace.out / FILE, f"{vocabulary.version} {encoders_version()}")
+    with progress_bar("tagcf tag: media", with_file.height) as advance:
+        contents = _contents(workspace, with_file)
+        read_now = read_media(contents, encoders, vocabulary, journal, advance)
+    readings = tables(journal.read(_contents(workspace, with_file)))
+    write_evidence(workspace, readings)
+    known = known_tags(vocabulary)
+    joined = join_modalities(texts, items.with_text, readings, known)
+    tagged = readings.found["item_id"].n_unique()
+    tell("tags.media_read", files=with_file.height, now=read_now, tagged=tagged)
+    missing = _missing(readings.missing)
+    for one in missing[:REASONS_SHOWN]:
+        names = ", ".join(one["sources"])
+        tell("tags.media_missing", source=names, items=one["items"], why=one["example"])
+    return joined, {
+        "files": with_file.height,
+        "read_now": read_now,
+        "items_with_tags": tagged,
+        "missing": missing,
+    }
+
+
+def _contents(workspace: Workspace, with_file: pl.DataFrame) -> Iterator[Content]:
+    for item, given in with_file.select("item_id", "path").iter_rows():
+        yield Content(item, media=Media(media_path(workspace, given)))
+
+
+def _missing(missing: pl.DataFrame) -> list[dict[str, Any]]:
+    """What could not be read, by kind of reason: which modalities, how many items, one example.
+
+    A file that is broken is lost to all modalities: such reasons come first.
+    """
+    rows = missing.group_by("reason", maintain_order=True).agg(
+        pl.col("source").unique(maintain_order=True),
+        pl.col("item_id").n_unique().alias("items"),
+        pl.col("item_id").first().alias("item"),
+        pl.col("facts").first(),
+    )
+    order = rows.sort(pl.col("source").list.len(), "items", descending=True)
+    return [
+        {
+            "sources": one["source"],
+            "items": one["items"],
+            "item": one["item"],
+            "example": str(reason_of(one["reason"], one["facts"])),
+        }
+        for one in order.to_dicts()
+    ]
+
+
+def show_item(workspace: Workspace, item: str, as_json: bool) -> None:
+    """Print the tags of one item with their evidence.
+
+    Raises
+    ------
+    OutputError
+        Nothing was tagged yet.
+    UnknownNameError
+        The item has no tags and was not read.
+    """
+    path = workspace.out / TAGS_FILE
+    if not path.is_file():
+        raise OutputError("error.missing_output", path=path, command=f"tagcf tag {workspace.root}")
+    written = read_written(path, workspace)
+    shown = evidence_of(workspace, written, item)
+    if not shown.tags.height and not shown.missing:
+        ids = written["item_id"].unique().to_list()
+        raise UnknownNameError("tags.unknown_item", item=item, hint=did_you_mean(item, ids))
+    evidence = _by_tag(pl.concat([_words(workspace, item), shown.found], how="diagonal"))
+    missing: dict[str, list[str]] = {}
+    for source, why in shown.missing:
+        missing.setdefault(str(why), []).append(source)
+    if as_json:
+        tags = [row | {"evidence": evidence.get(row["tag"], [])} for row in shown.tags.to_dicts()]
+        gaps = [{"sources": sources, "reason": why} for why, sources in missing.items()]
+        echo_json({"item": item, "tags": tags, "missing": gaps})
+        return
+    _print_tags(workspace, shown.tags, evidence)
+    for sentence, sources in missing.items():
+        tell("tags.missing", source=", ".join(sources), why=sentence)
+
+
+def _words(workspace: Workspace, item: str) -> pl.DataFrame:
+    """The words of an item's texts that tags were found by."""
+    texts = read_items(workspace).texts
+    mine = texts.filter(pl.col("item_id") == item).select(pl.exclude("item_id"))
+    written = pl.Series("text", ["\n".join(one for one in row if one) for row in mine.iter_rows()])
+    words = Lexicon().words(written.cast(pl.String), default_vocabulary())
+    return (
+        words.group_by("tag", maintain_order=True)
+        .agg(pl.col("term").unique(maintain_order=True).str.join(", ").alias("quote"))
+        .with_columns(pl.lit(Lexicon().source).alias("source"))
+    )
+
+
+def _by_tag(found: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Evidence of each tag, its media shown in the language in use."""
+    by_tag: dict[str, list[dict[str, Any]]] = {}
+    for row in found.to_dicts():
+        by_tag.setdefault(row.pop("tag"), []).append(row)
+    return by_tag
+
+
+def _print_tags(
+    workspace: Workspace, tags: pl.DataFrame, evidence: dict[str, list[dict[str, Any]]]
+) -> None:
+    names = {one.slug: one for one in workspace_tags(workspace)}
+    columns = ("tag", "own_strength", "confidence", "source", "evidence")
+    grid = Grid(*(say(f"tags.columns_{name}") for name in columns), box=None)
+    for row in tags.to_dicts():
+        tag = names.get(row["tag"])
+        label = (tag.zh if language() == "zh" else tag.en) if tag else row["tag"]
+        lines = [_evidence_line(one) for one in evidence.get(row["tag"], ())]
+        numbers = (f"{row['strength']:.2f}", f"{row['confidence']:.2f}")
+        grid.add_row(
+            escape(visible(label)), *numbers, escape(row["source"]), escape("\n".join(lines))
+        )
+    Console().print(grid)
+
+
+def _evidence_line(one: dict[str, Any]) -> str:
+    """``ocr 0:03–0:05 “words”``."""
+    parts = [one["source"]]
+    if one.get("start_s") is not None:
+        start, end = _clock(one["start_s"]), _clock(one["end_s"] or one["start_s"])
+        parts.append(start if start == end else f"{start}–{end}")
+    if one["quote"]:
+        parts.append(visible(one["quote"]))
+    return " ".join(parts)
+
+
+def _clock(second: float) -> str:
+    return f"{int(second // 60)}:{second % 60:04.1f}"

@@ -1,0 +1,145 @@
+"""``tagcf tag`` on files: tags with evidence, what is missing and why, and a second run."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tagcf.cli import main
+from tagcf.text import choose_language
+
+ITEMS = (
+    "item_id,title,file\n"
+    "grey,带狗狗去露营,grey.png\n"
+    "tone,,tone.wav\n"
+    "gone,camping,nowhere.mp4\n"
+    "cut,camping,cut.mp4\n"
+    "words,camping with my dog,\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _plain_english(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TAGCF_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "200")
+    yield
+    choose_language(None)
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Path:
+    """A workspace with a grey picture, a tone, a file that is missing and one that is broken."""
+    import cv2
+
+    settings = '[content]\ntext = ["title"]\nmedia = "file"\n'
+    (tmp_path / "tagcf.toml").write_text(settings, "utf-8")
+    (tmp_path / "items.csv").write_text(ITEMS, "utf-8")
+    ramp = np.tile(np.linspace(60, 200, 320, dtype=np.uint8), (240, 1))
+    cv2.imwrite(str(tmp_path / "grey.png"), ramp)
+    tone = np.sin(2 * np.pi * 440 * np.arange(48_000) / 16_000)
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes((tone * 8_000).astype(np.int16).tobytes())
+    (tmp_path / "cut.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(200))
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> Any:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert stopped.value.code == code, captured.err
+    return captured
+
+
+def test_files_are_read_once_and_what_is_missing_is_said(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = run(capsys, "tag", channel, "--using", "lexicon", "--json")
+    summary = json.loads(said.out)
+    assert summary["media"]["files"] == summary["media"]["read_now"] == 4
+    written = pl.read_parquet(summary["output"])
+    of = {item: set(tags) for item, tags in written.group_by("item_id").agg("tag").iter_rows()}
+    assert {"black-white", "camping", "dogs"} <= of["grey"]
+    assert of["gone"] == of["cut"] == {"camping"}  # tagged from what is left
+    assert of["words"] == {"camping", "dogs"}
+    lost = pl.read_parquet(channel / "out" / "tag_missing.parquet")
+    assert {"frames", "ocr", "sound", "speech"} <= set(
+        lost.filter(pl.col("item_id") == "gone")["source"]
+    )
+    assert "speech" in set(lost.filter(pl.col("item_id") == "tone")["source"])
+    assert "nowhere.mp4" in said.err
+    assert "cut.mp4" in said.err or summary["media"]["missing"]
+    again = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    assert again["media"]["read_now"] == 0
+    assert again["tags"] == summary["tags"]
+
+
+def test_an_item_is_shown_with_its_evidence(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "tag", channel, "--using", "lexicon")
+    shown = json.loads(run(capsys, "tag", channel, "--show", "grey", "--json").out)
+    tags = {one["tag"]: one for one in shown["tags"]}
+    [evidence] = tags["black-white"]["evidence"]
+    assert evidence["source"] == "frames"
+    assert evidence["start_s"] == 0.0
+    assert evidence["quote"]
+    [words] = tags["dogs"]["evidence"]
+    assert (words["source"], words["quote"]) == ("lexicon", "狗狗")
+    assert "speech" in {source for one in shown["missing"] for source in one["sources"]}
+    table = run(capsys, "tag", channel, "--show", "grey")
+    assert "Black and white" in table.out
+    assert "no sound" in table.err
+    chinese = run(capsys, "tag", channel, "--show", "grey", "--lang", "zh")
+    assert "黑白影像" in chinese.out
+
+
+def test_media_may_be_left_out(channel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = json.loads(
+        run(capsys, "tag", channel, "--using", "lexicon", "--no-media", "--json").out
+    )
+    assert "media" not in summary
+    assert not (channel / "out" / "readings.jsonl").exists()
+
+
+def test_an_item_that_does_not_exist_has_a_near_name(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = run(capsys, "tag", channel, "--show", "grey", code=1)
+    assert "Run first" in refused.err
+    run(capsys, "tag", channel, "--using", "lexicon", "--no-media")
+    unknown = run(capsys, "tag", channel, "--show", "grei", code=2)
+    assert "grey" in unknown.err
+
+
+def test_a_media_column_that_is_not_there_is_named(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (channel / "tagcf.toml").write_text('[content]\nmedia = "film"\n', "utf-8")
+    refused = run(capsys, "tag", channel, code=1)
+    assert "film" in refused.err
+    assert "content.media" in refused.err
+
+
+def test_danmaku_go_to_a_file_of_their_own(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"tone,u{k},danmaku,想去露营" for k in range(6)] + ["words,u9,danmaku,好"]
+    events = "\n".join(["item_id,user_id,action,text", *lines])
+    (channel / "events.csv").write_text(events + "\n", "utf-8")
+    told = json.loads(run(capsys, "tag", channel, "--danmaku", "--json").out)
+    assert [(one["item_id"], one["tag"], one["writers"]) for one in told["tags"]] == [
+        ("tone", "camping", 6)
+    ]
+    assert told["used_by_effects"] is False
+    assert not (channel / "out" / "item_tags.parquet").exists()
+    said = run(capsys, "tag", channel, "--danmaku")
+    assert "想去露营" in said.out
+    assert "no estimate uses these tags" in said.err
