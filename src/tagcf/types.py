@@ -237,6 +237,7 @@ class TagMatrix:
     confidence: sparse.csr_array  # (I, T) float32
     source: sparse.csr_array  # (I, T) int8: 1 + position in `sources`
     sources: tuple[str, ...]
+    version: str = ""  # of the tag tree that the tags were made with
 
     def carried(self, threshold: float = 0.5) -> sparse.csr_array:
         """(I, T) float32 0/1: which items carry which tags."""
@@ -314,6 +315,7 @@ class TagEffects:
     n_items: int = 0
     n_users: int = 0
     simulated: bool = False
+    tags_version: str = ""  # of the tag tree (`TagMatrix.version`) that they were estimated on
 
 
 # ── (4) what-if ─────────────────────────────────────────────────────────────

@@ -123,3 +123,19 @@ def test_stored_verdicts_are_taken_over_where_the_estimates_are_the_same(
     moved = replace(found.effects[0], estimate=9.0)
     assert as_doubted(stored, replace(found, effects=(moved, *found.effects[1:]))) is None
     assert as_doubted(replace(stored, effects=()), found) is None
+
+
+def test_effects_know_the_tree_that_they_were_estimated_on(
+    workspace: Workspace, found: TagEffects
+) -> None:
+    old = replace(found, tags_version="one")
+    write_effects(workspace, old)
+    assert read_effects(workspace).tags_version == "one"
+    only_matching = replace(
+        found,
+        effects=tuple(one for one in found.effects if one.method == "matching"),
+        tags_version="two",
+    )
+    assert {one.method for one in merge(old, only_matching).effects} == {"matching"}
+    same = replace(only_matching, tags_version="one")
+    assert {one.method for one in merge(old, same).effects} == {"joint", "matching"}

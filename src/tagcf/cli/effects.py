@@ -149,7 +149,10 @@ def effects(
         and (bool(split) or effect.segment is None)
     ]
     if as_json:
-        answer = {"effects": [effect_json(effect) for effect in shown]}
+        answer: dict[str, object] = {
+            "effects": [effect_json(effect) for effect in shown],
+            "tags_version": found.tags_version,
+        }
         if doubt:
             keys = {(effect.tag, effect.outcome) for effect in shown}
             own = [one for one in found.doubts if (one.tag, one.outcome) in keys]

@@ -9,6 +9,7 @@ import click
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.cli.tags_changed import say_tags_changed
 from tagcf.data.workspace import open_workspace, write_text
 from tagcf.text import language, say
 from tagcf.views.facts import OutcomeFacts, ReportFacts, outcome_facts
@@ -31,6 +32,7 @@ def report(*, folder: Path, output: Path | None, as_json: bool) -> None:
     workspace = open_workspace(folder)
     target = output or workspace.out / "report.html"
     facts = gather_report(workspace, shlex.quote(str(folder)))
+    say_tags_changed(workspace, facts.effects)
     write_text(target, render_report(facts, language()))
     if as_json:
         echo_json(_summary(target, facts), indent=1)

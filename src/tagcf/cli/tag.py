@@ -25,7 +25,8 @@ from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.matrix import write_item_tags
 from tagcf.tags.names import known_tags, workspace_tags
 from tagcf.tags.surface import Surface
-from tagcf.tags.vocabulary import default_vocabulary, search_tags
+from tagcf.tags.tree.versions import tree_vocabulary
+from tagcf.tags.vocabulary import Vocabulary, default_vocabulary, search_tags
 from tagcf.text import say, visible
 from tagcf.types import Tag
 
@@ -78,10 +79,11 @@ def tag(
 def _tag_items(
     workspace: Workspace, items: Items, using: Using, *, media: bool, as_json: bool
 ) -> None:
-    encoders = _encoders(workspace, using)
+    vocabulary = tree_vocabulary(workspace)
+    encoders = _encoders(workspace, using, vocabulary)
     different = items.texts.drop("item_id").n_unique() if items.texts.width > 1 else 0
     with progress_bar("tagcf tag", different) as advance:
-        matrix = encode_tags(items.texts, using=encoders, progress=advance)
+        matrix = encode_tags(items.texts, vocabulary, encoders, advance)
     summary: dict[str, Any] = {}
     if media and items.media is not None:
         joined, summary["media"] = with_media(workspace, items, matrix)
@@ -91,7 +93,7 @@ def _tag_items(
     summary = summary_of(matrix, items, workspace.settings.tags.threshold) | summary
     summary |= {
         "encoders": [encoder.source for encoder in encoders],
-        "vocabulary": default_vocabulary().version,
+        "vocabulary": vocabulary.version,
         "own_table": own,
         "output": str(path),
     }
@@ -101,7 +103,9 @@ def _tag_items(
         print_summary(summary)
 
 
-def _encoders(workspace: Workspace, using: Using) -> tuple[TextEncoder, ...]:
+def _encoders(
+    workspace: Workspace, using: Using, vocabulary: Vocabulary
+) -> tuple[TextEncoder, ...]:
     by_name: dict[Using, tuple[TextEncoder, ...]] = {
         "auto": default_encoders(),
         "lexicon": (Lexicon(),),
@@ -110,7 +114,6 @@ def _encoders(workspace: Workspace, using: Using) -> tuple[TextEncoder, ...]:
     encoders = by_name[using]
     if workspace.settings.tags.surface:
         encoders += (Surface(),)
-    vocabulary = default_vocabulary()
     names = ", ".join(encoder.source for encoder in encoders)
     tell("tags.encoders", names=names, version=vocabulary.version, tags=len(vocabulary))
     if using == "auto" and not embedding_installed():

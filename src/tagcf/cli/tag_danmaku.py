@@ -13,7 +13,7 @@ from tagcf.data.workspace import Workspace
 from tagcf.tags.danmaku import danmaku_tags, read_danmaku, write_danmaku_tags
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.names import workspace_tags
-from tagcf.tags.vocabulary import default_vocabulary
+from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.text import language, say, visible
 
 SHOWN = 30  # tags in the printed table
@@ -21,7 +21,7 @@ SHOWN = 30  # tags in the printed table
 
 def tag_danmaku(workspace: Workspace, as_json: bool) -> None:
     """Write the tags of all items with danmaku, and print the strongest."""
-    found = danmaku_tags(read_danmaku(workspace), default_vocabulary(), Lexicon())
+    found = danmaku_tags(read_danmaku(workspace), tree_vocabulary(workspace), Lexicon())
     path = write_danmaku_tags(workspace, found)
     if as_json:
         echo_json({"tags": found.to_dicts(), "used_by_effects": False, "output": str(path)})

@@ -24,7 +24,7 @@ from tagcf.tags.media.opened import Media
 from tagcf.tags.modalities import Joined, evidence_of, join_modalities, reason_of, write_evidence
 from tagcf.tags.names import known_tags, workspace_tags
 from tagcf.tags.readings import FILE, Journal, read_media, tables
-from tagcf.tags.vocabulary import default_vocabulary
+from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.text import did_you_mean, language, say, visible
 from tagcf.types import TagMatrix
 
@@ -41,7 +41,7 @@ def with_media(
     The tags, and counts of what was read and what could not be.
     """
     assert items.media is not None  # noqa: S101 (the caller looked)
-    vocabulary, encoders = default_vocabulary(), media_encoders()
+    vocabulary, encoders = tree_vocabulary(workspace), media_encoders()
     tell("tags.media_encoders", names=", ".join(one.source for one in encoders))
     with_file = items.media.drop_nulls("path")
     journal = Journal(workspace.out / FILE, f"{vocabulary.version} {encoders_version()}")
@@ -131,7 +131,7 @@ def _words(workspace: Workspace, item: str) -> pl.DataFrame:
     texts = read_items(workspace).texts
     mine = texts.filter(pl.col("item_id") == item).select(pl.exclude("item_id"))
     written = pl.Series("text", ["\n".join(one for one in row if one) for row in mine.iter_rows()])
-    words = Lexicon().words(written.cast(pl.String), default_vocabulary())
+    words = Lexicon().words(written.cast(pl.String), tree_vocabulary(workspace))
     return (
         words.group_by("tag", maintain_order=True)
         .agg(pl.col("term").unique(maintain_order=True).str.join(", ").alias("quote"))

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.cli.tags_changed import say_tags_changed
 from tagcf.counterfactual.answer import ask, each_tag
 from tagcf.counterfactual.batch import what_if_many
 from tagcf.counterfactual.contract import answer_json, rung_of
@@ -79,6 +80,7 @@ def whatif(
         raise click.UsageError(say("whatif.usage_item"))
     workspace = open_workspace(folder)
     ready = open_what_if(workspace)
+    say_tags_changed(workspace, ready.effects)
     outcome = outcome or _first_outcome(workspace, ready)
     answer = ask(
         ready,
@@ -117,6 +119,7 @@ def _batch(
 ) -> int:
     """Answer a Parquet file of questions, block by block."""
     ready = open_what_if(workspace)
+    say_tags_changed(workspace, ready.effects)
     first = _first_outcome(workspace, ready)
     total = supported = 0
     try:

@@ -61,6 +61,7 @@ def write_effects(workspace: Workspace, found: TagEffects) -> Path:
         "n_items": found.n_items,
         "n_users": found.n_users,
         "simulated": found.simulated,
+        "tags_version": found.tags_version,
     }
     table = pa.Table.from_pylist([_row(effect) for effect in found.effects], schema=_SCHEMA)
     table = table.replace_schema_metadata({"tagcf": json.dumps(facts)})
@@ -106,6 +107,7 @@ def read_effects(workspace: Workspace) -> TagEffects:
         joint=joint,
         balance=balance,
         doubts=doubts,
+        tags_version=str(facts.get("tags_version", "")),
         **counts,
     )
 
@@ -147,7 +149,12 @@ def _numbers(effect: Effect) -> tuple[float | None, ...]:
 
 
 def merge(old: TagEffects, new: TagEffects) -> TagEffects:
-    """Put the methods of `new` in the place of the same methods of `old`."""
+    """Put the methods of `new` in the place of the same methods of `old`.
+
+    Effects of another version of the tag tree are of other tags: nothing of them is kept.
+    """
+    if old.tags_version != new.tags_version:
+        return new
     methods = {effect.method for effect in new.effects}
     return TagEffects(
         effects=tuple(
@@ -160,6 +167,7 @@ def merge(old: TagEffects, new: TagEffects) -> TagEffects:
         n_items=new.n_items,
         n_users=new.n_users,
         simulated=new.simulated,
+        tags_version=new.tags_version,
     )
 
 

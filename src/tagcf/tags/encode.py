@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import polars as pl
@@ -87,7 +88,8 @@ def encode_tags(
         rows.with_columns(distinct.gather(rows["row"]).alias("text")).drop("row"), on="text"
     )
     found_items = IdMap(pa.array(ids.to_list(), pa.string()))
-    return tag_matrix_from_frame(frame, found_items, known_tags(vocabulary))
+    matrix = tag_matrix_from_frame(frame, found_items, known_tags(vocabulary))
+    return replace(matrix, version=vocabulary.version)
 
 
 _NOTHING = pl.DataFrame(

@@ -16,7 +16,8 @@ from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, UnknownNameError
 from tagcf.tags.graph_file import GraphFile, UnknownInGraphError, graph_path, read_graph_file
 from tagcf.tags.names import known_tags, named_tags, workspace_tags
-from tagcf.tags.vocabulary import default_vocabulary, name_index
+from tagcf.tags.tree.versions import tree_vocabulary
+from tagcf.tags.vocabulary import name_index
 from tagcf.text import did_you_mean
 from tagcf.types import Tag
 
@@ -75,7 +76,7 @@ def load_graph(workspace: Workspace, tags: Sequence[Tag] | None = None) -> TagGr
     if tags is None:
         return _graph(file, workspace_tags(workspace), path)
     try:
-        return _graph(file, (*known_tags(default_vocabulary()), *tags), path)
+        return _graph(file, (*known_tags(tree_vocabulary(workspace)), *tags), path)
     except UnknownNameError:  # perhaps a tag that no item of the log carries
         return _graph(file, workspace_tags(workspace), path)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 from scipy import sparse
 
 from tagcf.data.files import locate
@@ -15,6 +17,7 @@ from tagcf.data.tables import read_item_tags
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import OutputError
 from tagcf.tags.names import known_tags, with_nameless, workspace_tags
+from tagcf.tags.tree.versions import tree_version
 from tagcf.tags.vocabulary import default_vocabulary, name_index
 from tagcf.types import EventLog, IdMap, Tag, TagMatrix
 
@@ -28,6 +31,7 @@ class ItemTags:
 
     rows: pl.DataFrame
     known: tuple[Tag, ...]
+    version: str  # of the tag tree that they were made with
 
 
 def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
@@ -43,7 +47,8 @@ def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
         The own table, or the names given to tags, cannot be used; see `workspace_tags`.
     """
     found = read_tags(workspace)
-    return tag_matrix_from_frame(found.rows, log.items, found.known)
+    matrix = tag_matrix_from_frame(found.rows, log.items, found.known)
+    return replace(matrix, version=found.version)
 
 
 def read_tags(workspace: Workspace) -> ItemTags:
@@ -62,7 +67,18 @@ def read_tags(workspace: Workspace) -> ItemTags:
         )
     known = workspace_tags(workspace, own)
     parts = [with_slugs(part, known) for part in parts]
-    return ItemTags(own_first(*parts) if len(parts) == 2 else parts[0], known)
+    rows = own_first(*parts) if len(parts) == 2 else parts[0]
+    return ItemTags(rows, known, tags_version(workspace))
+
+
+def tags_version(workspace: Workspace) -> str:
+    """Version of the tag tree that the items were tagged with; today's where that is not known."""
+    written = workspace.root / "out" / FILE
+    if written.is_file():
+        facts = (pq.read_schema(written).metadata or {}).get(b"tagcf")
+        if facts is not None:
+            return str(json.loads(facts)["tree"])
+    return tree_version(workspace)
 
 
 def own_first(own: pl.DataFrame, generated: pl.DataFrame) -> pl.DataFrame:
@@ -199,5 +215,6 @@ def write_item_tags(workspace: Workspace, matrix: TagMatrix) -> Path:
     """Write ``out/item_tags.parquet`` atomically and return its path."""
     target = workspace.out / FILE
     with atomic_path(target) as partial:
-        matrix_frame(matrix).write_parquet(partial)
+        facts = {"tagcf": json.dumps({"tree": matrix.version})}
+        matrix_frame(matrix).write_parquet(partial, metadata=facts)
     return target

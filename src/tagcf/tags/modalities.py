@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -54,7 +54,8 @@ def join_modalities(
     if not found.height:
         return Joined(texts, ())
     fused = fuse_sources(found, pl.concat([read, readings.readable]))
-    return Joined(tag_matrix_from_frame(fused.rows, texts.items, known), fused.reliability)
+    matrix = tag_matrix_from_frame(fused.rows, texts.items, known)
+    return Joined(replace(matrix, version=texts.version), fused.reliability)
 
 
 def write_evidence(workspace: Workspace, readings: Readings) -> Path:

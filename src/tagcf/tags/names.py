@@ -20,7 +20,8 @@ from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, UnknownNameError
 from tagcf.tags.graph_file import Naming, UnknownInGraphError, graph_path, read_graph_file
 from tagcf.tags.surface import FACET, surface_tags
-from tagcf.tags.vocabulary import FACETS, Vocabulary, default_vocabulary, name_index, names_of
+from tagcf.tags.tree.versions import tree_vocabulary
+from tagcf.tags.vocabulary import FACETS, Vocabulary, name_index, names_of
 from tagcf.text import did_you_mean
 from tagcf.types import Tag
 
@@ -61,7 +62,7 @@ def workspace_tags(workspace: Workspace, table: pl.DataFrame | None = None) -> t
     path = locate(workspace.root, "item_tags")
     if path is not None:
         namings += namings_of_table(read_item_tags(workspace) if table is None else table, path)
-    return named_tags(known_tags(default_vocabulary()), namings)
+    return named_tags(known_tags(tree_vocabulary(workspace)), namings)
 
 
 def namings_of_table(rows: pl.DataFrame, path: Path) -> tuple[Naming, ...]:
