@@ -5,6 +5,7 @@ import pytest
 
 from tagcf.data.arrays import log_from_arrays
 from tagcf.effects.joint.fit import Fit, fit_joint
+from tagcf.effects.linear import cell_tags
 from tagcf.effects.linear.design import absorbed_group, make_design, survey
 from tagcf.effects.methods import Joint
 
@@ -85,6 +86,52 @@ def test_moves_match_refits(seed: int, author: bool, cluster: str, control: bool
     count = len(moves)
     expected = (count - 1) / count * moves.T @ moves
     np.testing.assert_allclose(ours.errors.cov[0], expected, rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "place", ["one group", "whole groups", "part of a group", "several groups"]
+)
+@pytest.mark.parametrize("precise", [True, False])
+def test_clusters_of_any_size_and_place_match_refits(
+    place: str, precise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few cells or many, alone or filled up to the same size as others, within groups or across."""
+    if not precise:
+        monkeypatch.setattr(cell_tags, "DOUBLE_PRECISION", 0)
+    random = np.random.default_rng(8)
+    cluster = np.repeat(np.arange(14), [1, 2, 2, 3, 4, 5, 7, 8, 9, 16, 17, 32, 33, 45])
+    group = {
+        "one group": np.zeros(cluster.size, dtype=int),
+        "whole groups": cluster,
+        "part of a group": cluster % 3,
+        "several groups": random.integers(0, 4, cluster.size),
+    }[place]
+    carried = (random.random((cluster.size, N_TAGS)) < 0.4).astype(float)
+    weight = random.integers(1, 6, cluster.size).astype(float)
+    y = carried @ [0.5, 0.0, -0.4] + random.normal(size=14)[cluster]
+    y += random.normal(size=cluster.size)
+    log = log_from_arrays(
+        item=np.arange(cluster.size),
+        outcomes={"y": y},
+        weight=weight,
+        stratum=None if place == "one group" else group,
+        clusters={"cluster": cluster},
+    )
+    order = [int(log.items[at]) for at in range(len(log.items))]
+    absorbs = absorbed_group(log, True)
+    design = make_design(log, survey(log, absorbs), absorbs=absorbs, knots=0, exposure="any")
+    ours = fit_joint(log, carried[order], design, (0,), Joint(item_effects="none"))
+
+    def coef(keep: np.ndarray) -> np.ndarray:
+        x = np.hstack([carried, group[:, None] == np.unique(group)])[keep]
+        root = np.sqrt(weight[keep])
+        return np.linalg.lstsq(x * root[:, None], y[keep] * root)[0][:N_TAGS]
+
+    everything = coef(np.ones(cluster.size, dtype=bool))
+    moves = np.array([everything - coef(cluster != one) for one in range(14)])
+    expected = 13 / 14 * moves.T @ moves
+    close = {"rtol": 1e-8, "atol": 1e-12} if precise else {"rtol": 1e-3, "atol": 1e-5}
+    np.testing.assert_allclose(ours.errors.cov[0], expected, **close)
 
 
 def test_effective_clusters_see_concentration() -> None:

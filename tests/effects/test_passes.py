@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.data.parts import from_arrow, to_arrow
 from tagcf.data.simulate import Platform, World, simulate
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.linear import passes
+from tagcf.effects.joint.fit import fits_together
+from tagcf.effects.linear import cell_tags, cells, passes
 from tagcf.effects.linear.cells import CellSums, add_block, block_of, empty_sums, sum_cells
 from tagcf.effects.linear.design import Design, make_design, survey
 from tagcf.effects.methods import Joint
@@ -147,3 +149,31 @@ def test_all_rows_reach_joint_through_its_passes(
         estimate_effects(log, world.tags, Joint(), question),
         estimate_effects(there, world.tags, Joint(), question),
     )
+
+
+def test_fewer_fits_at_a_time_the_more_each_of_them_holds(world: World, design: Design) -> None:
+    few = fits_together(world.log, design, 300, 1)
+    of_authors = replace(design, n_groups=100_000)
+    assert fits_together(world.log, of_authors, 300, 1) < few / 4
+    assert fits_together(world.log, of_authors, 3_000, 9) == 1
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_single_precision_moves_no_estimate(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Splines of a skewed number are nearly collinear, and one item has a third of the rows."""
+    random = np.random.default_rng(4)
+    item = np.arange(20_000) if rows == 1 else np.repeat(np.arange(20_000), [10_000] + 19_999 * [1])
+    skewed = np.exp(1.5 * random.normal(size=item.size))
+    carried = (random.random((20_000, 4)) < 0.3).astype(float)
+    carried[:, 0] *= skewed[-20_000:] > 1
+    y = 60 + 3 * np.log(skewed) + random.normal(size=item.size)
+    log = log_from_arrays(item=item, outcomes={"y": y}, covariates={"skewed": skewed})
+    order = [int(log.items[at]) for at in range(20_000)]
+    tags = tags_from_arrays(log.items, carried[order], list("abcd"))
+    exact = estimate_effects(log, tags).effects
+    monkeypatch.setattr(cell_tags, "DOUBLE_PRECISION", 0)
+    monkeypatch.setattr(cells, "LARGE", 0)
+    for one, other in zip(exact, estimate_effects(log, tags).effects, strict=True):
+        assert one.se is not None
+        assert other.estimate == pytest.approx(one.estimate, abs=1e-3 * one.se)
+        assert other.se == pytest.approx(one.se, rel=1e-4)

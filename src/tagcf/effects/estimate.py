@@ -14,6 +14,7 @@ from tagcf.effects.estimates import nothing_told, to_effects
 from tagcf.effects.heterogeneity.groups import merge_groups
 from tagcf.effects.instruments.two_stage import two_stage_effects
 from tagcf.effects.joint.effects import joint_effects, plan
+from tagcf.effects.linear.cell_tags import ItemTags
 from tagcf.effects.linear.design import make_design, survey
 from tagcf.effects.matching.match import match_tags
 from tagcf.effects.methods import Joint, Matching, Robust, TwoStage, Using
@@ -74,12 +75,13 @@ def estimate_effects(
     tags, question, members = merge_groups(on_items_of(log, tags), question)
     tags, left_out = split_by_reach(tags, question)
     left_out += [LeftOut(*member) for member in members]
+    refused = replace(_only_refused(log, left_out, using, question), tags_version=tags.version)
     if not tags.tags:
-        return _only_refused(log, left_out, using, question)
-    task = Task(log, tags, tags.carried(question.threshold), question)
+        return refused
+    task = Task(log, tags, ItemTags.of(tags.carried(question.threshold)), question)
     found = _by_method(task, using)
-    refused = _only_refused(log, left_out, using, question)
-    return replace(found, effects=found.effects + refused.effects)
+    every = found.effects + refused.effects
+    return replace(found, effects=every, tags_version=tags.version)
 
 
 def _by_method(task: Task, using: Using) -> TagEffects:

@@ -9,11 +9,10 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from tagcf.doubts import Balance
+from tagcf.effects.linear.cell_tags import ItemTags
 from tagcf.effects.linear.design import Design, Rows, Survey
-from tagcf.effects.linear.kernels import add_by_tag
 from tagcf.effects.linear.passes import over_log_each
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
 from tagcf.types import (
@@ -53,7 +52,7 @@ class Task:
 
     log: EventLog
     tags: TagMatrix
-    carries: Floats | sparse.csr_array  # (I, T) 0/1
+    carries: Floats | ItemTags  # (I, T) 0/1
     question: Question
 
     @property
@@ -61,18 +60,13 @@ class Task:
         """(I, T) what items carry as one dense array, made anew at each call."""
         if isinstance(self.carries, np.ndarray):
             return self.carries
-        return np.asarray(self.carries.toarray(), dtype=np.float64)
+        return np.asarray(self.carries.table().toarray(), dtype=np.float64)
 
     def items_with(self, shown: Mask) -> Floats:
         """(T,) items that carry each tag, of those shown (I,)."""
         if isinstance(self.carries, np.ndarray):
             return np.asarray(shown.astype(float) @ self.carries)
-        total = np.zeros((self.carries.shape[1], 1))
-        if not shown.any():
-            return total[:, 0]
-        flags = shown.astype(float)[:, None]
-        add_by_tag(self.carries.indptr, self.carries.indices, np.empty(0), flags, total)
-        return total[:, 0]
+        return self.carries.carriers(shown) if shown.any() else np.zeros(self.carries.n_tags)
 
     @property
     def slugs(self) -> list[str]:
@@ -110,7 +104,7 @@ class Task:
         return [next(found) if one.rows.segment else one.items_shown() for one in designs]
 
     def _no_items(self) -> Mask:
-        return np.zeros(self.carries.shape[0], dtype=bool)
+        return np.zeros(len(self.carries), dtype=bool)
 
     def freed(self, estimand: Estimand) -> dict[int, frozenset[str]]:
         """Tags whose total effect leaves other tags of the matrix free: position -> slugs."""

@@ -118,7 +118,11 @@ def _gram(cells: CellSums, tags: CellTags) -> Floats:
     """
     dd, xd, yd = tag_products(tags, cells, np.float64)
     one = np.array([[cells.weight.sum()]])
-    with_one = [one, cells.x.sum(axis=0)[None], tags.summed(cells.weight[:, None])]
+    with_one = [
+        one,
+        cells.x.sum(axis=0, dtype=np.float64)[None],
+        tags.summed(cells.weight[:, None]),
+    ]
     with_one.append(cells.y.sum(axis=0)[None])
     return np.block(
         [

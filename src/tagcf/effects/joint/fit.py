@@ -18,6 +18,7 @@ from tagcf.effects.linear.kernels import widen_range
 from tagcf.effects.linear.scores import (
     MOST_CLUSTERS,
     MOST_MEMORY,
+    MOST_PAIR_ROWS,
     Plan,
     ScoreSums,
     pair_squares,
@@ -97,7 +98,7 @@ def fit_joint(
 
 def fit_each(
     log: EventLog,
-    carried: Floats | sparse.csr_array,
+    carried: Floats | sparse.csr_array | ItemTags,
     wanted: Sequence[Wanted],
     outcomes: tuple[int, ...],
     using: Joint,
@@ -106,14 +107,12 @@ def fit_each(
 
     Their sums are held together; `fits_together` says how many are fit to be.
     """
-    items = ItemTags.of(carried)
+    items = carried if isinstance(carried, ItemTags) else ItemTags.of(carried)
     without = [one.design for one in wanted if one.base is None]
     summed = iter(sum_cells_each(log, without, outcomes))
+    sums = [next(summed) if one.base is None else one.base.sums for one in wanted]
     ready = [
-        _ready(
-            log, items, one, next(summed) if one.base is None else one.base.sums, using, outcomes
-        )
-        for one in wanted
+        _ready(log, items, one, own, using, outcomes) for one, own in zip(wanted, sums, strict=True)
     ]
     scores = sum_scores(log, [one.plan for one in ready])
     return [_finished(one, own, using) for one, own in zip(ready, scores, strict=True)]
@@ -122,9 +121,12 @@ def fit_each(
 def fits_together(log: EventLog, design: Design, n_tags: int, n_outcomes: int) -> int:
     """How many fits' sums may be held at once."""
     n_columns = len(design.basis.names) + n_outcomes
-    axes = sum(min(axis.n_clusters, MOST_CLUSTERS) for axis in log.clusters)
-    scores = min(8 * axes * n_outcomes * n_tags, 2 * MOST_MEMORY)
-    return max(1, TOGETHER // (16 * len(design.cell_item) * n_columns + 2 * scores + 1))
+    axes = sum(min(axis.n_clusters, MOST_CLUSTERS) for axis in log.clusters) or MOST_CLUSTERS
+    cells = 8 * len(design.cell_item) * n_columns * (2 + n_outcomes)
+    groups = 8 * design.n_groups * (n_tags + n_columns)
+    scores = 2 * min(8 * axes * n_outcomes * n_tags, 2 * MOST_MEMORY)
+    pairs = 16 * MOST_PAIR_ROWS * (n_columns + 1)
+    return max(1, TOGETHER // (cells + groups + scores + pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +153,17 @@ def _ready(
     """Solve, and plan the pass for the errors."""
     design, base = wanted.design, wanted.base
     tags = tags_of_items(items, design.cell_item, design.cell_group, design.n_groups)
-    share, by_rows = _shares(sums, tags, design, wanted.columns, using, base)
+    share, by_rows, known = _shares(sums, tags, design, wanted.columns, using, base)
     counted = sums.discount(share)
-    part = base.part if base else partial_out(counted, tags, design.cell_group, design.n_groups)
+    part = known or partial_out(counted, tags, design.cell_group, design.n_groups)
     solved = solve(part, wanted.columns)
     crossing, nested = cluster_axes(log, design)
     axes = nested or (np.arange(len(design.cell_item), dtype=np.int32),)
     if len(nested) == 2:
         axes = (*nested, crossed_codes(nested))
     varying = axes if sums.rows.max(initial=0.0) > 1 else ()  # controls vary within cells
-    plan = score_plan(log, design, outcomes, part, solved, share, varying, crossing)
+    n_rows = int(sums.rows.sum())
+    plan = score_plan(log, design, outcomes, part, solved, share, varying, crossing, n_rows)
     return _Ready(design, sums, counted, by_rows, part, nested, plan)
 
 
@@ -197,15 +200,16 @@ def _shares(
     columns: Mask | None,
     using: Joint,
     base: Fit | None,
-) -> tuple[Floats, Floats | None]:
-    """(C,) shares of the cells, and the coefficients (T, K) of the fit with all rows alike."""
+) -> tuple[Floats, Floats | None, Partialled | None]:
+    """(C,) shares of the cells, coefficients (T, K) with all rows alike, and what is at hand."""
     if base is not None:
-        return base.share, base.by_rows
+        return base.share, base.by_rows, base.part
     if using.item_effects == "none":
-        return np.ones(len(sums.weight)), None
+        return np.ones(len(sums.weight)), None, None
     part = partial_out(sums, tags, design.cell_group, design.n_groups)
     first = solve(part, columns)
-    return item_shares(sums, part, first, design.cell_group), first.coef
+    share = item_shares(sums, part, first, design.cell_group)
+    return share, first.coef, part if (share == 1.0).all() else None
 
 
 def cluster_axes(log: EventLog, design: Design) -> tuple[tuple[int, ...], tuple[Codes, ...]]:

@@ -153,7 +153,7 @@ def bias_variance(gap: Floats, noise: Floats) -> float:
     """
     precision = 1.0 / noise
     excess = float(precision @ (gap**2 - noise) / precision.sum())
-    chance = 2 * float(precision @ noise**2) / float(precision @ noise) / len(noise)
+    chance = 2.0 / float(precision.sum())  # their section 3.2, with weights of precision
     return max(excess, chance)
 
 

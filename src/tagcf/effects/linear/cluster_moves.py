@@ -3,7 +3,8 @@
 B⁻¹R'(I - RB⁻¹R')⁻¹e with the block-diagonal B of partialled tags and controls (Bell and McCaffrey
 2002; MacKinnon, Nielsen and Webb 2023). Rows of R are the cluster's cells, scaled by the root of
 their weight, and one more for each fixed-effect group of which the cluster is only a part, since
-that group's mean moves with it. Clusters of about the same size are solved together.
+that group's mean moves with it. Clusters of about the same size, each within one group, are solved
+together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from tagcf.types import Floats
 LEVERAGE_LIMIT = 1.0 - 1e-9
 SAFE_LEVERAGE = 0.9  # summed over a cluster: below it a plain solution is accurate
 WHOLE = 1e-12  # share of a group's weight outside a cluster that is rounding
-ALONE = 32  # cells from which a cluster is solved by itself
+ALONE = 32  # most cells of clusters that are solved together
+TOGETHER = 2**18  # products of two cells of a cluster, for so many clusters at a time
 
 Positions = NDArray[np.integer]
 
@@ -54,10 +56,13 @@ def cluster_moves(part: Partialled, inverse: Floats, held: ClusterCells) -> Floa
     n_out, n_tags = held.e.shape[1], inverse.shape[0]
     out = np.empty((held.starts.size, n_out, n_tags), held.hat.dtype)
     left = np.ones(held.starts.size, dtype=bool)
-    if len(part.group_x) == 1:
-        padded = np.exp2(np.ceil(np.log2(held.sizes))).astype(int)
-        for size in np.unique(padded[padded <= ALONE]):
-            which = np.flatnonzero(padded == size)
+    padded = np.exp2(np.ceil(np.log2(held.sizes))).astype(int)
+    padded[~_in_one_group(part, held)] = ALONE + 1
+    for size in np.unique(padded[padded <= ALONE]):
+        alike = np.flatnonzero(padded == size)
+        step = max(TOGETHER // int(size) ** 2, 1)
+        for start in range(0, alike.size, step):
+            which = alike[start : start + step]
             moves, safe = _solved_together(part, held, which, int(size))
             out[which[safe]] = moves[safe]
             left[which[safe]] = False
@@ -67,25 +72,34 @@ def cluster_moves(part: Partialled, inverse: Floats, held: ClusterCells) -> Floa
     return out
 
 
+def _in_one_group(part: Partialled, held: ClusterCells) -> NDArray[np.bool_]:
+    """(c,) whether all cells of a cluster are of one group."""
+    group = part.tags.group[held.cells]
+    changes = np.cumsum(np.diff(group, prepend=group[:1]) != 0)
+    return np.asarray(changes[held.starts] == changes[held.starts + held.sizes - 1])
+
+
 def _solved_together(
     part: Partialled, held: ClusterCells, which: Positions, size: int
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """(c, K, T) moves of clusters of at most so many cells in one group, and where they are safe.
+    """(c, K, T) moves of clusters of at most so many cells, and where they are safe.
 
-    Shorter clusters are filled up with rows of zeros.
+    Each lies in one group. Shorter clusters are filled up with rows of zeros.
     """
     at = np.arange(size)
     inside = at < held.sizes[which, None]
     cell = held.starts[which, None] + np.where(inside, at, 0)
     weight = np.where(inside, held.weight[cell], 0.0)
     root = np.sqrt(weight)
-    rest = part.group_weight[0] - weight.sum(axis=1)
-    there = rest > WHOLE * part.group_weight[0]
+    whole = part.group_weight[part.tags.group[held.cells[held.starts[which]]]]
+    rest = whole - weight.sum(axis=1)
+    there = rest > WHOLE * whole
     outside = np.where(there, 1.0 / np.sqrt(np.where(there, rest, 1.0)), 0.0)[:, None]
     # Rows of R are mixtures of cells: so are its products with B⁻¹R'.
-    influence, x = held.influence[cell], part.x_of(held.cells)
+    influence, x = held.influence[cell], part.x_of(held.cells[cell].ravel())
+    x = x.reshape(*cell.shape, x.shape[1])
     products = (influence @ held.hat[cell].swapaxes(1, 2)).astype(np.float64)
-    products += (x @ part.xx_inverse)[cell] @ x[cell].swapaxes(1, 2)
+    products += (x @ part.xx_inverse) @ x.swapaxes(1, 2)
     with_rest = products @ weight[:, :, None] * outside[:, :, None]
     leverage = np.empty((which.size, size + 1, size + 1))
     leverage[:, :size, :size] = root[:, :, None] * products * root[:, None, :]

@@ -168,12 +168,21 @@ def make_design(
         n_groups=int(cell_group.max(initial=0)) + 1,
         absorbs=absorbs,
         nested_axes=tuple(bool((a >= b).all()) for a, b in zip(low, high, strict=True)),
-        cell_clusters=tuple(high),
+        cell_clusters=tuple(
+            _alone_where_unknown(code, axis.n_clusters, cell_item)
+            for code, axis in zip(high, log.clusters, strict=True)
+        ),
         rung=_rung(absorbs, exposure),
         item_rows=seen.item_rows,
         item_rows_random=seen.item_rows_random,
         strangers=tuple(bool((one < 0).any()) for one in low),
     )
+
+
+def _alone_where_unknown(code: Codes, n_clusters: int, cell_item: Codes) -> Codes:
+    """(C,) cluster of each cell; where it is unknown, the cell's item is one."""
+    unknown = code < 0
+    return np.where(unknown, n_clusters + cell_item, code) if unknown.any() else code
 
 
 def absorbed_group(log: EventLog, author_effects: bool) -> str | None:

@@ -93,8 +93,9 @@ def score_plan(
     share: Floats,
     nested: tuple[Codes, ...],
     axes: tuple[int, ...],
+    n_rows: int,
 ) -> Plan:
-    """Plan the second pass; `axes` are positions of the cluster axes that cells straddle."""
+    """Plan the second pass over the design's `n_rows`; cells straddle the cluster `axes`."""
     n_tags, n_out = solved.coef.shape
     most = most_clusters(n_tags, n_out)
     return Plan(
@@ -106,7 +107,7 @@ def score_plan(
         nested=nested,
         crossing=tuple((axis, min(_clusters(log, design, axis), most)) for axis in axes),
         fitted=fitted_by_cell(part, solved),
-        pair_step=max(1, log.n_rows // MOST_PAIR_ROWS - 1),
+        pair_step=max(1, n_rows // MOST_PAIR_ROWS - 1),
         alike=bool((share == 1.0).all()),
     )
 

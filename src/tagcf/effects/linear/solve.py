@@ -124,19 +124,20 @@ def tag_products(
 ) -> tuple[Floats, Floats, Floats]:
     """Weighted products of the tags as carried: with one another, controls and outcomes.
 
-    (T, T), (P, T) and (K, T). Blocks are summed in double precision; controls and outcomes are
-    taken about their means, so that a single-precision block loses no digits to their level.
+    (T, T), (P, T) and (K, T). Only products of tags with one another may be in single precision:
+    splines of a skewed number are so much alike that the seventh digit of theirs is half an error.
+    Controls and outcomes are taken about their means.
     """
     n_tags, n_controls = tags.shape[1], sums.x.shape[1]
     total = max(float(sums.weight.sum()), 1e-300)
-    mean = np.concatenate([sums.x.sum(axis=0), sums.y.sum(axis=0)]) / total
+    mean = np.concatenate([sums.x.sum(axis=0, dtype=np.float64), sums.y.sum(axis=0)]) / total
     gram, cross = np.zeros((n_tags, n_tags)), np.zeros((len(mean), n_tags))
     kind = precision or tags.precision
     root = np.sqrt(sums.weight).astype(kind)[:, None]
     for at, block in tags.blocks(kind):
         both = np.hstack([sums.x[at], sums.y[at]])
         both -= sums.weight[at, None] * mean
-        cross += both.astype(kind).T @ block
+        cross += both.T @ block.astype(np.float64, copy=False)
         weighted = np.multiply(block, root[at], out=block)
         gram += weighted.T @ weighted
     cross += np.outer(mean, tags.summed(sums.weight[:, None])[0])
@@ -194,7 +195,7 @@ def tell_apart(
 def sum_by_group(values: Floats, group: Codes, n_groups: int) -> Floats:
     """(G, K) sums of values (C, K) by group."""
     if n_groups == 1:
-        return np.asarray(values.sum(axis=0, keepdims=True))
+        return np.asarray(values.sum(axis=0, keepdims=True, dtype=np.float64))
     total = np.zeros((n_groups, values.shape[1]))
     add_vectors(group, values, total)
     return total

@@ -134,9 +134,10 @@ def fit_robust(
         used = np.unique(design.cell_item[sums.total.weight > 0])
         told = np.flatnonzero(np.asarray(carried[used].sum(axis=0)) >= least_items)
         scores = np.tile(counted.weight @ tags / max(counted.weight.sum(), 1e-300), (len(tags), 1))
-        scores[:, told] = _scores(
-            part, cell_tags, sums.fold, counted.weight, tags, design, solved.kept, ridge, told
-        )
+        if told.size:
+            scores[:, told] = _scores(
+                part, cell_tags, sums.fold, counted.weight, tags, design, solved.kept, ridge, told
+            )
     weighting = weigh(scores, tags, counted.weight, group, n_groups)
     residual = model.cell_residuals(cell_y) * counted.weight[:, None]
     coef = _estimates(weighting, model, residual, counted.weight, len(outcomes))
