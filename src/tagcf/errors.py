@@ -10,6 +10,8 @@
     ├── QuestionError       a question that contradicts itself
     ├── EstimationError     the question cannot be put to this data at all
     ├── MissingExtraError   an optional dependency is not installed
+    ├── ServerError         a model server cannot be used: unreachable, key refused …
+    │   └── RefusedError    it gave no usable answer to one request; others may go well
     └── OutputError         an output of an earlier verb is missing, stale or unreadable
 
 A message says what happened, which value, and what to do, in the chosen language. It is
@@ -75,6 +77,14 @@ class EstimationError(TagCFError):
 
 class MissingExtraError(TagCFError):
     """An optional dependency is needed; the message names the extra and the way without it."""
+
+
+class ServerError(TagCFError):
+    """A model server cannot be used."""
+
+
+class RefusedError(ServerError):
+    """A model server gave no usable answer to one request; others may go well."""
 
 
 class OutputError(TagCFError):

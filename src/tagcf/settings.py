@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tagcf.errors import SettingsError
 from tagcf.text import did_you_mean
@@ -112,6 +112,76 @@ class TagSettings(_Section):
     surface: bool = Field(False, description="add surface tags of headlines (question, number …)")
 
 
+Protected = Literal["health", "religion", "sexuality", "politics", "minors"]
+
+
+def _all_or_none(value: object) -> object:
+    """Take true for every protected attribute and false for none."""
+    return (list(get_args(Protected)) if value else []) if isinstance(value, bool) else value
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RoleSettings(_Section):
+    """Whom content speaks to."""
+
+    protected: Annotated[list[Protected], BeforeValidator(_all_or_none)] = Field(
+        [], description="roles that touch these attributes are on; true: all, false: none"
+    )
+    min_events: Annotated[int, Field(ge=1)] = Field(
+        10, description="users with fewer engagements get no roles: cannot tell"
+    )
+    outcome: str | None = Field(
+        None, description="outcome that is an engagement; default the first"
+    )
+    positive: float | None = Field(
+        None, description="engaged from this value on; default 1, and 0.5 for rates"
+    )
+
+
+class TreeSettings(_Section):
+    """How strength is shared along the tag tree. Off by default; see docs/how-to/roles-and-tree."""
+
+    share_up: Share = Field(0.0, description="how much of a child's strength its parent gets")
+    share_down: Share = Field(0.0, description="how far a parent supports a child seen weakly")
+
+
+class LLMSettings(_Section):
+    """A language model on any OpenAI-compatible server, for ``tagcf tag --using llm``."""
+
+    base_url: str | None = Field(None, description="address of the server, up to /v1")
+    model: str | None = Field(None, description="name of the model on that server")
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+        None, description="environment variable that holds the key; never the key itself"
+    )
+    concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
+        4, description="requests under way at once"
+    )
+    requests_per_minute: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="limit of the service; empty: none"
+    )
+    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        120.0, description="seconds to wait for an answer"
+    )
+    retries: Annotated[int, Field(ge=0, le=20)] = Field(
+        4, description="times that a request is sent again at most"
+    )
+    max_tokens: Annotated[int, Field(ge=64)] = Field(1024, description="longest answer, in tokens")
+    frames: Annotated[int, Field(ge=0, le=16)] = Field(
+        0, description="pictures of each video that are sent; 0: none leave this machine"
+    )
+    extra_body: dict[str, Any] = Field(
+        {}, description="more fields of each request, such as chat_template_kwargs"
+    )
+    price_in: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="price of a million tokens sent"
+    )
+    price_out: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="price of a million tokens answered"
+    )
+
+
 class Settings(_Section):
     """The whole of tagcf.toml."""
 
@@ -120,6 +190,9 @@ class Settings(_Section):
     design: DesignSettings = DesignSettings()
     content: ContentSettings = ContentSettings()
     tags: TagSettings = TagSettings()
+    tree: TreeSettings = TreeSettings()
+    roles: RoleSettings = RoleSettings()
+    llm: LLMSettings = LLMSettings()
     language: Literal["zh", "en"] | None = Field(
         None, description="language of messages and report"
     )

@@ -39,7 +39,7 @@ def test_batches_do_not_change_the_answer():
 @needs_weights
 def test_tags_are_calibrated_on_what_is_unrelated_to_them():
     tags = default_vocabulary().tags
-    anchors = embedding._anchors(default_vocabulary())
+    anchors = embedding.anchors(default_vocabulary())
     np.testing.assert_allclose(np.linalg.norm(anchors.directions, axis=1), 1, atol=1e-5)
     assert (anchors.scale > 0.02).all()
     # Without calibration the mean similarity of tags differs by far more than noise.

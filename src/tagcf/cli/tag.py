@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,12 @@ from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.cli.tag_danmaku import tag_danmaku
 from tagcf.cli.tag_items import Items, read_items
-from tagcf.cli.tag_media import show_item, with_media
+from tagcf.cli.tag_llm import extract, llm_readings, narrative
+from tagcf.cli.tag_media import read_media_files, show_item
+from tagcf.cli.tag_roles import show_user, write_roles
+from tagcf.cli.tag_student import learn_student, student_of
 from tagcf.cli.tag_summary import labels, own_table, print_summary, source_rows, summary_of
+from tagcf.cli.tag_tree import accept_changes, propose_changes
 from tagcf.cli.talk import progress_bar, tell
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.settings import FILE_NAME
@@ -23,23 +28,36 @@ from tagcf.tags.embedding import SentenceEmbedding, embedding_installed
 from tagcf.tags.encode import TextEncoder, default_encoders, encode_tags
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.matrix import write_item_tags
+from tagcf.tags.modalities import join_modalities, together, write_evidence
 from tagcf.tags.names import known_tags, workspace_tags
+from tagcf.tags.readings import Readings
 from tagcf.tags.surface import Surface
 from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.tags.vocabulary import Vocabulary, default_vocabulary, search_tags
 from tagcf.text import say, visible
 from tagcf.types import Tag
 
-Using = Literal["auto", "lexicon", "embedding"]
+Using = Literal["auto", "lexicon", "embedding", "student", "llm"]
+Action = Callable[[Workspace, bool], None]
+
+ACTIONS: dict[str, Action] = {
+    "danmaku": tag_danmaku,
+    "extract": extract,
+    "narrative": narrative,
+    "learn_student": learn_student,
+    "roles": write_roles,
+    "propose": propose_changes,
+}
 
 
 @click.command()
 @folder_argument
 @click.option(
     "--using",
-    type=click.Choice(["auto", "lexicon", "embedding"]),
+    type=click.Choice(["auto", "lexicon", "embedding", "student", "llm"]),
     default="auto",
-    help="words, meaning (sentence embeddings), or both where installed",
+    help="words, meaning (sentence embeddings), both where installed (auto), the student of "
+    "--learn-student, or a language model ([llm]) beside auto",
 )
 @click.option(
     "--media/--no-media",
@@ -47,33 +65,61 @@ Using = Literal["auto", "lexicon", "embedding"]
     help="read the files that [content] media names (default: where it is set)",
 )
 @click.option("--show", metavar="ITEM", help="print the tags of an item with their evidence")
+@click.option("--search", metavar="WORD", help="look a word up among the tags, tag nothing")
 @click.option(
     "--danmaku", is_flag=True, help="tag by what viewers write (events.*): a file of its own"
 )
-@click.option("--search", metavar="WORD", help="look a word up among the tags, tag nothing")
+@click.option("--extract", is_flag=True, help="let [llm] name topics and roles freely")
+@click.option("--narrative", is_flag=True, help="let [llm] name the beats of works: 情感叙事")
+@click.option("--learn-student", is_flag=True, help="learn a local tagger from --using llm")
+@click.option("--roles", is_flag=True, help="whom items speak to, roles of users, logic graph")
+@click.option("--user", metavar="USER", help="print a user's roles and what they lead to")
+@click.option("--propose", is_flag=True, help="propose changes of the tag tree, for a person")
+@click.option("--accept", is_flag=True, help="make the accepted proposals a new tree version")
+@click.option(
+    "--proposals",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="file of proposals for --accept (default: DIR/out/tag_proposals.toml)",
+)
 @json_option
 @lang_option
 def tag(
     folder: Path,
     using: Using,
+    *,
     media: bool,
     show: str | None,
-    danmaku: bool,
     search: str | None,
+    user: str | None,
+    accept: bool,
+    proposals: Path | None,
     as_json: bool,
+    **actions: bool,
 ) -> None:
     """Read texts and media of the items and write the tags of each to out/item_tags.parquet."""
+    named = {"show": bool(show), "search": bool(search), "user": bool(user), "accept": accept}
+    _one_at_a_time(actions | named)
     if search is not None:
         _print_search(search, _tags_of(folder), as_json)
         return
     workspace = open_workspace(folder)
+    asked = [name for name, wanted in actions.items() if wanted]
     if show is not None:
         show_item(workspace, show, as_json)
-        return
-    if danmaku:
-        tag_danmaku(workspace, as_json)
-        return
-    _tag_items(workspace, read_items(workspace), using, media=media, as_json=as_json)
+    elif user is not None:
+        show_user(workspace, user, as_json)
+    elif accept:
+        accept_changes(workspace, proposals, as_json)
+    elif asked:
+        ACTIONS[asked[0]](workspace, as_json)
+    else:
+        _tag_items(workspace, read_items(workspace), using, media=media, as_json=as_json)
+
+
+def _one_at_a_time(asked: Mapping[str, bool]) -> None:
+    if sum(asked.values()) > 1:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise click.UsageError(say("error.one_action", names=names))
 
 
 def _tag_items(
@@ -84,13 +130,23 @@ def _tag_items(
     different = items.texts.drop("item_id").n_unique() if items.texts.width > 1 else 0
     with progress_bar("tagcf tag", different) as advance:
         matrix = encode_tags(items.texts, vocabulary, encoders, advance)
-    summary: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
+    parts: list[Readings] = []
     if media and items.media is not None:
-        joined, summary["media"] = with_media(workspace, items, matrix)
-        matrix, summary["sources"] = joined.matrix, source_rows(joined.reliability)
+        read, facts["media"] = read_media_files(workspace, items)
+        parts.append(read)
+    if using == "llm":
+        from_llm = llm_readings(workspace, items)
+        facts["llm"] = from_llm.facts
+        parts.append(from_llm.readings)
+    if parts:
+        readings = together(parts)
+        write_evidence(workspace, readings)
+        joined = join_modalities(matrix, items.with_text, readings, known_tags(vocabulary))
+        matrix, facts["sources"] = joined.matrix, source_rows(joined.reliability)
     own = own_table(workspace, matrix)
     path = write_item_tags(workspace, matrix)
-    summary = summary_of(matrix, items, workspace.settings.tags.threshold) | summary
+    summary = summary_of(matrix, items, workspace.settings.tags.threshold) | facts
     summary |= {
         "encoders": [encoder.source for encoder in encoders],
         "vocabulary": vocabulary.version,
@@ -106,17 +162,19 @@ def _tag_items(
 def _encoders(
     workspace: Workspace, using: Using, vocabulary: Vocabulary
 ) -> tuple[TextEncoder, ...]:
-    by_name: dict[Using, tuple[TextEncoder, ...]] = {
-        "auto": default_encoders(),
-        "lexicon": (Lexicon(),),
-        "embedding": (SentenceEmbedding(),),
+    by_name: dict[Using, Callable[[], tuple[TextEncoder, ...]]] = {
+        "auto": default_encoders,
+        "llm": default_encoders,
+        "lexicon": lambda: (Lexicon(),),
+        "embedding": lambda: (SentenceEmbedding(),),
+        "student": lambda: (student_of(workspace),),
     }
-    encoders = by_name[using]
+    encoders = by_name[using]()
     if workspace.settings.tags.surface:
         encoders += (Surface(),)
     names = ", ".join(encoder.source for encoder in encoders)
     tell("tags.encoders", names=names, version=vocabulary.version, tags=len(vocabulary))
-    if using == "auto" and not embedding_installed():
+    if using in {"auto", "llm"} and not embedding_installed():
         tell("tags.without_embedding")
     return encoders
 

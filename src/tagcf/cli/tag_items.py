@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from tagcf.cli.talk import tell
 from tagcf.data.files import batches, open_table
@@ -13,6 +15,9 @@ from tagcf.data.values import as_texts
 from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, SettingsError
 from tagcf.settings import FILE_NAME
+from tagcf.tags.evidence import Content
+from tagcf.tags.media.opened import Media
+from tagcf.types import IdMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,16 @@ class Items:
         if self.texts.width == 1:
             return self.texts["item_id"].clear()
         return self.texts.filter(written.str.strip_chars() != "")["item_id"]
+
+    def joined(self) -> pl.DataFrame:
+        """Columns item_id and text: the texts of each item, one a line."""
+        columns = [pl.col(name) for name in self.texts.columns if name != "item_id"]
+        text = pl.concat_str(columns, separator="\n", ignore_nulls=True) if columns else pl.lit("")
+        return self.texts.select("item_id", text.alias("text"))
+
+    def ids(self) -> IdMap:
+        """All items, as rows of a matrix."""
+        return IdMap(pa.array(self.texts["item_id"].to_list(), pa.string()))
 
 
 def read_items(workspace: Workspace) -> Items:
@@ -73,6 +88,17 @@ def read_items(workspace: Workspace) -> Items:
         tell("tags.bad_items", file=table.file, rows=unused, column=id_column)
     media = items.select("item_id", _given("path")) if content.media else None
     return Items(items.select(names[: 1 + len(content.text)]), media)
+
+
+def contents_of(workspace: Workspace, items: Items) -> Iterator[Content]:
+    """All items as encoders get them; nothing is opened yet."""
+    paths: dict[str, str | None] = {}
+    if items.media is not None:
+        paths = dict(items.media.iter_rows())
+    for item, text in items.joined().iter_rows():
+        given = paths.get(item)
+        media = None if given is None else Media(media_path(workspace, given))
+        yield Content(item, text, media)
 
 
 def _given(column: str) -> pl.Expr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from tagcf.cli.json_text import echo_json
-from tagcf.cli.tag_items import Items, media_path, read_items
+from tagcf.cli.tag_items import Items, contents_of, read_items
 from tagcf.cli.talk import progress_bar, tell
 from tagcf.data.workspace import Workspace
 from tagcf.errors import OutputError, UnknownNameError
@@ -20,55 +19,42 @@ from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.matrix import FILE as TAGS_FILE
 from tagcf.tags.matrix import read_written
 from tagcf.tags.media.encoders import encoders_version, media_encoders
-from tagcf.tags.media.opened import Media
-from tagcf.tags.modalities import Joined, evidence_of, join_modalities, reason_of, write_evidence
-from tagcf.tags.names import known_tags, workspace_tags
-from tagcf.tags.readings import FILE, Journal, read_media, tables
+from tagcf.tags.modalities import evidence_of, reason_of
+from tagcf.tags.names import workspace_tags
+from tagcf.tags.readings import FILE, Journal, Readings, read_media, tables
 from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.text import did_you_mean, language, say, visible
-from tagcf.types import TagMatrix
 
 REASONS_SHOWN = 8
 
 
-def with_media(
-    workspace: Workspace, items: Items, texts: TagMatrix
-) -> tuple[Joined, dict[str, Any]]:
-    """Read the items' media and join what is found with the tags of their texts.
+def read_media_files(workspace: Workspace, items: Items) -> tuple[Readings, dict[str, Any]]:
+    """Read the items' media.
 
     Returns
     -------
-    The tags, and counts of what was read and what could not be.
+    What was found, and counts of what was read and what could not be.
     """
-    assert items.media is not None  # noqa: S101 (the caller looked)
     vocabulary, encoders = tree_vocabulary(workspace), media_encoders()
     tell("tags.media_encoders", names=", ".join(one.source for one in encoders))
-    with_file = items.media.drop_nulls("path")
+    with_file = [one for one in contents_of(workspace, items) if one.media is not None]
     journal = Journal(workspace.out / FILE, f"{vocabulary.version} {encoders_version()}")
-    with progress_bar("tagcf tag: media", with_file.height) as advance:
-        contents = _contents(workspace, with_file)
+    with progress_bar("tagcf tag: media", len(with_file)) as advance:
+        contents = (Content(one.item, media=one.media) for one in with_file)
         read_now = read_media(contents, encoders, vocabulary, journal, advance)
-    readings = tables(journal.read(_contents(workspace, with_file)))
-    write_evidence(workspace, readings)
-    known = known_tags(vocabulary)
-    joined = join_modalities(texts, items.with_text, readings, known)
+    readings = tables(journal.read(Content(one.item, media=one.media) for one in with_file))
     tagged = readings.found["item_id"].n_unique()
-    tell("tags.media_read", files=with_file.height, now=read_now, tagged=tagged)
+    tell("tags.media_read", files=len(with_file), now=read_now, tagged=tagged)
     missing = _missing(readings.missing)
     for one in missing[:REASONS_SHOWN]:
         names = ", ".join(one["sources"])
         tell("tags.media_missing", source=names, items=one["items"], why=one["example"])
-    return joined, {
-        "files": with_file.height,
+    return readings, {
+        "files": len(with_file),
         "read_now": read_now,
         "items_with_tags": tagged,
         "missing": missing,
     }
-
-
-def _contents(workspace: Workspace, with_file: pl.DataFrame) -> Iterator[Content]:
-    for item, given in with_file.select("item_id", "path").iter_rows():
-        yield Content(item, media=Media(media_path(workspace, given)))
 
 
 def _missing(missing: pl.DataFrame) -> list[dict[str, Any]]:

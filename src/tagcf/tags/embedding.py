@@ -66,7 +66,7 @@ class SentenceEmbedding:
             The package with the weights is not installed.
         """
         embed = load_encoder()
-        tags = _anchors(vocabulary)
+        tags = anchors(vocabulary)
         plain = texts.fill_null("").str.strip_chars()
         rows = (plain != "").arg_true().to_numpy()
         slugs = pl.Series("tag", [tag.slug for tag in vocabulary.tags], dtype=pl.String)
@@ -130,7 +130,7 @@ def standardised(vectors: Vectors, tags: Anchors) -> Vectors:
 
 
 @cache
-def _anchors(vocabulary: Vocabulary) -> Anchors:
+def anchors(vocabulary: Vocabulary) -> Anchors:
     """Place every tag, and calibrate it on the sentences of tags that are no kin of it.
 
     A tag stands halfway between the mean of its terms and the mean of its two sentences

@@ -58,6 +58,15 @@ def join_modalities(
     return Joined(replace(matrix, version=texts.version), fused.reliability)
 
 
+def together(parts: Sequence[Readings]) -> Readings:
+    """Readings of several kinds as one."""
+    return Readings(
+        pl.concat([one.found for one in parts]),
+        pl.concat([one.missing for one in parts]),
+        pl.concat([one.readable for one in parts]),
+    )
+
+
 def write_evidence(workspace: Workspace, readings: Readings) -> Path:
     """Write what was found where, and what could not be read, to ``out/``; each atomically."""
     target = workspace.out / EVIDENCE

@@ -71,9 +71,7 @@ def object_schema(**lists: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_entries(
-    text: str, schema: Mapping[str, Any], name: str, entry: type[E]
-) -> Iterator[E]:
+def read_entries(text: str, schema: Mapping[str, Any], name: str, entry: type[E]) -> Iterator[E]:
     """Entries of the list `name` that keep to the schema, in their order."""
     answer = read_object(text, schema)
     if answer is None:
@@ -94,12 +92,13 @@ def read_entries(
 
 
 def read_object(text: str, schema: Mapping[str, Any]) -> dict[str, list[Any]] | None:
-    """Return the object of the answer with its lists, or ``None`` where it has none."""
-    found = find_json(text)
-    names = schema["required"]
-    if found is None or not all(isinstance(found.get(name), list) for name in names):
-        return None
-    return {name: found[name] for name in names}
+    """Return the lists of the answer, or ``None`` where it has none of those asked for.
+
+    A list that is missing, as after a break in the middle, is empty.
+    """
+    found = find_json(text) or {}
+    lists = {name: found[name] for name in schema["required"] if isinstance(found.get(name), list)}
+    return {name: lists.get(name, []) for name in schema["required"]} if lists else None
 
 
 def find_json(text: str) -> dict[str, Any] | None:

@@ -48,7 +48,23 @@ FATAL = frozenset(
 # Worth the same request again, later.
 PASSING = frozenset({Trouble.BUSY, Trouble.BROKEN, Trouble.TIMEOUT, Trouble.UNREACHABLE})
 
+# What a status means whatever the words beside it, and what it means where they say nothing.
+_CERTAIN = {
+    **dict.fromkeys((401, 403), Trouble.UNAUTHORISED),
+    402: Trouble.NO_CREDIT,
+    **dict.fromkeys((301, 302, 303, 307, 308), Trouble.WRONG_ADDRESS),
+    **dict.fromkeys((408, 504, 524), Trouble.TIMEOUT),
+}
+_LIKELY = {
+    **dict.fromkeys((404, 405), Trouble.WRONG_ADDRESS),
+    413: Trouble.TOO_LONG,
+}
+
 _WORDS = (
+    (
+        Trouble.NO_CREDIT,
+        r"insufficient.?(quota|balance|credit)|exceeded your current quota|余额|欠费",
+    ),
     (
         Trouble.TOO_LONG,
         r"exceed_context_size|context_length_exceeded|(context|input|prompt|request)\b.{0,60}"
@@ -56,17 +72,24 @@ _WORDS = (
         r"maximum context length|max_model_len|context (window|length) (of|is)",
     ),
     (Trouble.TOKENS_NAME, r"max_completion_tokens"),
-    (Trouble.TEMPERATURE, r"temperature.{0,60}(unsupported|not support|only the default)|"
-                          r"(unsupported|not support).{0,60}temperature"),
+    (
+        Trouble.TEMPERATURE,
+        r"temperature.{0,60}(unsupported|not support|only the default)|"
+        r"(unsupported|not support).{0,60}temperature",
+    ),
     (
         Trouble.NO_IMAGES,
         r"(image|multi-?modal|vision|mmproj).{0,80}(not support|unsupported|doesn.t support|"
         r"does not support|not enabled|only supports? text)|"
         r"(not support|doesn.t support|unsupported).{0,60}(image|multi-?modal|vision)|"
+        r"missing data required for image|at most 0 image|image.{0,40}certain models|"
         r"not a multimodal model|no endpoints.{0,40}image|unknown variant .?image_url",
     ),
-    (Trouble.BAD_IMAGE, r"(load|decode|process|parse|read|identify|invalid|broken|corrupt).{0,40}"
-                        r"image|image.{0,60}(invalid|decode|corrupt|broken|too large|too small)"),
+    (
+        Trouble.BAD_IMAGE,
+        r"(load|decode|process|parse|read|identify|invalid|broken|corrupt).{0,40}"
+        r"image|image.{0,60}(invalid|decode|corrupt|broken|too large|too small)",
+    ),
     (
         Trouble.FORMAT,
         r"response_format|json_schema|json_object|json schema|structured.?output|grammar|"
@@ -79,8 +102,9 @@ _WORDS = (
     ),
 )
 _PATTERNS = tuple((trouble, re.compile(words, re.IGNORECASE)) for trouble, words in _WORDS)
-_CREDIT = re.compile(r"insufficient.?(quota|balance|credit)|exceeded your current quota|余额|欠费")
-_ROOM = re.compile(r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4}|max_model_len\D{0,9})(\d+)")
+_ROOM = re.compile(
+    r"(?:context (?:length|size|window)\D{0,20}|n_ctx\D{0,4}|max_model_len\D{0,9})(\d+)"
+)
 _SIZES = re.compile(r"\d{3,9}")
 
 
@@ -104,22 +128,14 @@ def refusal_of(status: int, body: str, wait_s: float | None = None) -> Refusal:
 
 
 def _trouble_of(status: int, text: str) -> Trouble:
-    if status in {401, 403}:
-        return Trouble.UNAUTHORISED
-    if status == 402 or _CREDIT.search(text):
-        return Trouble.NO_CREDIT
+    if status in _CERTAIN:
+        return _CERTAIN[status]
+    told = [trouble for trouble, pattern in _PATTERNS if pattern.search(text)]
     if status == 429:
-        return Trouble.BUSY
-    if status in {408, 504, 524}:
-        return Trouble.TIMEOUT
-    for trouble, pattern in _PATTERNS:
-        if pattern.search(text):
-            return trouble
-    if status in {404, 405}:
-        return Trouble.WRONG_ADDRESS
-    if status == 413:
-        return Trouble.TOO_LONG
-    return Trouble.BROKEN if status >= 500 else Trouble.REFUSED
+        return Trouble.NO_CREDIT if Trouble.NO_CREDIT in told else Trouble.BUSY
+    if told:
+        return told[0]
+    return _LIKELY.get(status, Trouble.BROKEN if status >= 500 else Trouble.REFUSED)
 
 
 def error_text(body: str) -> str:
@@ -134,6 +150,10 @@ def error_text(body: str) -> str:
             found = found[name]
             if isinstance(found, str) and isinstance(kind, str):
                 found = f"{found} ({kind})"
+    if isinstance(found, list):  # pydantic's: they repeat the input, which is not to be judged
+        found = "; ".join(
+            f"{one.get('loc')}: {one.get('msg')}" for one in found if isinstance(one, dict)
+        )
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 

@@ -29,6 +29,7 @@ _FORMATS = (
 )
 _ONE_FILE = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
 READABLE = "mp4, mov, flv, mkv, webm, avi, ts, gif, wav, flac, mp3, m4a, ogg, aac, png, jpg, webp"
+MOST_PIXELS = 100_000_000  # of one picture
 _CLOCK = 1_000_000  # FFmpeg counts container times in microseconds
 
 
@@ -135,6 +136,8 @@ def decoded(
     if track.type == "video":
         # Items are tagged side by side; threads within one would only get in each other's way.
         track.codec_context.thread_count = 1
+        # A file of a few kilobytes can claim a picture that fills the memory.
+        track.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
     packets, second, length = container.demux(), -1.0, 0.0
     while True:
         try:

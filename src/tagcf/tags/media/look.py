@@ -1,6 +1,7 @@
 """What can be measured on one picture: light, colour, and how it differs from another one.
 
-All measures are taken on a small copy, where noise and fine texture have been averaged out.
+All measures are taken on a small copy, where noise and fine texture have been averaged out; of it
+every second pixel of every second row is enough.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from numpy.typing import NDArray
 
 from tagcf.tags.media.pictures import Picture
 
-Histogram = NDArray[np.float32]
-
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 _COLOURED = 0.2  # saturation from which a pixel has a colour of its own
 _VISIBLE = 0.2  # and brightness
 _DARK, _BRIGHT = 0.2, 0.75  # brightness of a dark pixel, of a light
 _HUES = 12  # hue bins of 30 degrees
 _MOVED = 0.06  # change of brightness, of 1, that counts as movement
+_PIXELS = 4.0
 _CELL = 8  # pixels; side of the squares in which pictures are compared
 
 
@@ -42,17 +42,18 @@ class Look:
 
 def look_at(thumb: Picture, second: float, before: Picture | None) -> Look:
     """Measure a small picture, and its change from the look before."""
-    colours = thumb.reshape(-1, 3).astype(np.float32) / 255
-    luma = colours @ _LUMA
-    highest, span = colours.max(axis=1), np.ptp(colours, axis=1)
+    colours = np.asarray(thumb[::2, ::2].reshape(-1, 3) / 255, np.float32)
+    luma = (colours @ _LUMA).astype(np.float32)
+    highest = colours.max(axis=1)
+    span = highest - colours.min(axis=1)
     saturation = span / np.maximum(highest, 1e-6)
     hue = _hue(colours, highest, span)
     has_colour = (saturation >= _COLOURED) & (highest >= _VISIBLE)
-    counts = np.histogram(hue[has_colour], _HUES, (0, 360))[0]
     width = 360 / _HUES
+    counts = np.bincount((hue[has_colour] / width).astype(int) % _HUES, minlength=_HUES)
     moved = np.nan
     if before is not None and before.shape == thumb.shape:
-        change = np.abs(luma - before.reshape(-1, 3).astype(np.float32) / 255 @ _LUMA)
+        change = np.abs(luma - before[::2, ::2].reshape(-1, 3).astype(np.float32) / 255 @ _LUMA)
         moved = float(np.mean(change > _MOVED))
     return Look(
         second=second,
@@ -81,21 +82,38 @@ def colourfulness(picture: Picture) -> float:
     return float(spread + 0.3 * distance)
 
 
-def histogram_of(thumb: Picture) -> Histogram:
-    """(4 · 512,) shares of 8 × 8 × 8 colours in each quarter of a picture; sums to 1."""
-    height, width = thumb.shape[:2]
-    levels = (thumb >> 5).astype(np.int32)
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What pictures are compared by."""
+
+    shares: NDArray[np.float32]  # (4 · 512,) of 8 × 8 × 8 colours in each quarter; sums to 1
+    pixels: NDArray[np.int16]  # (h, w, 3) every second pixel of the small copy
+
+
+def colours_of(thumb: Picture) -> Colours:
+    """Take what two pictures are compared by."""
+    pixels = thumb[::2, ::2]
+    height, width = pixels.shape[:2]
+    levels = (pixels >> 5).astype(np.int32)
     colour = (levels[:, :, 0] << 6) | (levels[:, :, 1] << 3) | levels[:, :, 2]
     rows = (np.arange(height) * 2 // height)[:, None]
     columns = np.arange(width) * 2 // width
     quarter = (rows * 2 + columns) << 9
     counts = np.bincount((quarter | colour).ravel(), minlength=4 << 9)
-    return (counts / counts.sum()).astype(np.float32)
+    return Colours(np.asarray(counts / counts.sum(), np.float32), pixels.astype(np.int16))
 
 
-def distance(one: Histogram, other: Histogram) -> float:
-    """0 for the same colours in every quarter, 1 for none in common."""
-    return float(np.abs(one - other).sum() / 2)
+def distance(one: Colours, other: Colours) -> float:
+    """How much the colours in the quarters of two pictures differ: 0 the same, 1 none in common.
+
+    Flat colours that change a little may all cross the border of a histogram's bin at once, so
+    the distance is at most `_PIXELS` times the mean change of the pixels, too.
+    """
+    if one.pixels.shape != other.pixels.shape:
+        return 1.0
+    histograms = float(np.abs(one.shares - other.shares).sum()) / 2
+    pixels = float(np.abs(one.pixels - other.pixels).mean()) / 255
+    return min(histograms, _PIXELS * pixels)
 
 
 def changed_most(thumb: Picture, before: Picture) -> float:
@@ -124,5 +142,4 @@ def _hue(
         (green - blue) / safe % 6,
         np.where(highest == green, (blue - red) / safe + 2, (red - green) / safe + 4),
     )
-    hue: NDArray[np.float32] = (sector * 60) % 360
-    return hue
+    return np.asarray((sector * 60) % 360, np.float32)

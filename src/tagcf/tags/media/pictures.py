@@ -44,11 +44,12 @@ def upright_size(frame: av.VideoFrame) -> tuple[int, int]:
 
 
 def to_jpeg(picture: Picture, quality: int = 92) -> bytes:
-    """Pack a picture; small text stays readable at the default quality."""
+    """Pack a picture, its colours as fine as its light: small coloured letters stay readable."""
     import cv2
 
-    packed = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return packed.tobytes()
+    fine = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, fine]
+    return cv2.imencode(".jpg", picture[:, :, ::-1], options)[1].tobytes()
 
 
 def from_jpeg(packed: bytes, side: int | None = None) -> Picture:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Series = NDArray[np.float64]
 
-_LEAST = 0.25  # histogram distance below which nothing is a cut
+_LEAST = 0.25  # distance below which nothing is a cut
 _OUTSTANDING = 3.0  # times the mean distance of the frames around it
 _AROUND = 12  # frames before and after
 _STAYS = 0.5  # of its distance must be left between the frames around a cut
@@ -23,7 +23,7 @@ _SHORTEST = 0.1  # seconds between two cuts
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Histogram distances of each frame k to frames before it; nan where there is none."""
+    """Distances in colour of each frame k to frames before it; nan where there is none."""
 
     seconds: Series  # (n,)
     one: Series  # (n,) to k - 1

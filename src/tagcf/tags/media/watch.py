@@ -8,20 +8,27 @@ Memory is bounded: at most `_MOST_STILLS` packed pictures and some numbers per f
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tagcf.tags.media.look import (
-    Histogram,
+    Colours,
     Look,
     changed_most,
+    colours_of,
     distance,
-    histogram_of,
     look_at,
 )
 from tagcf.tags.media.opened import Media
-from tagcf.tags.media.pictures import Picture, picture_of, to_jpeg, upright_size
+from tagcf.tags.media.pictures import (
+    Picture,
+    from_jpeg,
+    picture_of,
+    to_jpeg,
+    upright_size,
+)
 from tagcf.tags.media.shots import Changes
 
 THUMB_SIDE = 160  # pixels
@@ -57,34 +64,54 @@ def watch(media: Media) -> Watched:
     """Walk through all pictures of a file."""
     size, end, thumb_before = (0, 0), 0.0, None
     compared, kept = _Compared(), _Kept()
+    quality = 97 if media.kind == "image" else 92
     looks: list[Look] = []
     for second, frame in media.decode_video():
         size = size if looks else upright_size(frame)
         thumb = picture_of(frame, THUMB_SIDE)
-        compared.add(second, histogram_of(thumb))
+        compared.add(second, colours_of(thumb))
         if not looks or second >= looks[-1].second + _LOOK_EVERY - 1e-6:
             looks.append(look_at(thumb, second, thumb_before))
             thumb_before = thumb
         if kept.wants(second, thumb):
-            kept.add(second, thumb, to_jpeg(picture_of(frame, STILL_SIDE)))
+            kept.add(second, thumb, to_jpeg(picture_of(frame, STILL_SIDE), quality))
         end = second
     if media.kind == "video" and "video" not in media.faults:
         end = max(end, media.read_s)
     return Watched(*size, end, compared.changes(), tuple(looks), kept.stills(end))
 
 
+def evenly(stills: Sequence[Still], most: int) -> tuple[Still, ...]:
+    """At most so many stills, the first among them, spread evenly over all."""
+    if len(stills) <= most:
+        return tuple(stills)
+    return tuple(stills[k * len(stills) // most] for k in range(most))
+
+
+def keyframes(media: Media, count: int = 8, side: int = 768) -> tuple[tuple[float, bytes], ...]:
+    """Pictures for a model to look at: (second, JPEG), at most `count`, all different.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read.
+    """
+    chosen = evenly(media.watched().stills, count)
+    return tuple((still.second, to_jpeg(from_jpeg(still.jpeg, side), 85)) for still in chosen)
+
+
 @dataclass(slots=True)
 class _Compared:
     """Distances of each frame to the three before it."""
 
-    last: deque[Histogram] = field(default_factory=lambda: deque(maxlen=3))
+    last: deque[Colours] = field(default_factory=lambda: deque(maxlen=3))
     rows: list[tuple[float, float, float, float]] = field(default_factory=list)
 
-    def add(self, second: float, histogram: Histogram) -> None:
-        near = [distance(histogram, before) for before in self.last]
+    def add(self, second: float, colours: Colours) -> None:
+        near = [distance(colours, before) for before in self.last]
         one, two, three = (near + [np.nan] * 3)[:3]
         self.rows.append((second, one, two, three))
-        self.last.appendleft(histogram)
+        self.last.appendleft(colours)
 
     def changes(self) -> Changes:
         table = np.array(self.rows, np.float64).reshape(-1, 4)
@@ -113,8 +140,8 @@ class _Kept:
             self.apart *= 2
 
     def stills(self, end: float) -> tuple[Still, ...]:
-        starts = [second for second, _ in self.packed]
+        ends = [*(second for second, _ in self.packed[1:]), end]
         return tuple(
             Still(second, until, jpeg)
-            for (second, jpeg), until in zip(self.packed, [*starts[1:], end], strict=True)
+            for (second, jpeg), until in zip(self.packed, ends, strict=False)
         )

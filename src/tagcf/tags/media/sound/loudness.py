@@ -91,7 +91,9 @@ def k_weighting(rate: int) -> Floats:
 def _means(power: Floats, parts: int) -> Floats:
     """Mean power of every run of so many tenths."""
     total = np.cumsum(np.concatenate([[0.0], power]))
-    return np.asarray((total[parts:] - total[:-parts]) / parts) if len(power) >= parts else total[:0]
+    return (
+        np.asarray((total[parts:] - total[:-parts]) / parts) if len(power) >= parts else total[:0]
+    )
 
 
 def _lufs(power: Floats) -> Floats:

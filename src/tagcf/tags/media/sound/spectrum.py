@@ -78,9 +78,7 @@ def _block(block: Samples, before: int) -> tuple[NDArray[np.float32], ...]:
     total = audible.sum(axis=1) + np.float32(1e-20)
     band = (frequency >= VOICE[0]) & (frequency <= VOICE[1])
     flat = np.exp(np.log(audible + np.float32(1e-20)).mean(axis=1)) / (total / audible.shape[1])
-    pitch = yin(
-        np.lib.stride_tricks.sliding_window_view(block, LOOKS_AT)[before * HOP :: HOP * PITCH_EVERY]
-    )
+    pitch = yin(block[before * HOP :], HOP * PITCH_EVERY)
     columns = (total, power[:, band].sum(axis=1), rise, audible @ frequency[1:] / total, flat)
     return (*(column[before:].astype(np.float32) for column in columns), pitch)
 
@@ -89,7 +87,8 @@ def _block(block: Samples, before: int) -> tuple[NDArray[np.float32], ...]:
 def _window() -> NDArray[np.float32]:
     """Hann window, scaled so that the power of the bins sums to the mean square."""
     window = np.hanning(WINDOW + 1)[:-1]
-    return (window * np.sqrt(2 / (WINDOW * (window**2).sum()))).astype(np.float32)
+    scale = np.sqrt(2 / (WINDOW * (window**2).sum()))
+    return np.asarray(window * scale, np.float32)
 
 
 @cache

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from tagcf.types import Floats
 
@@ -24,6 +24,8 @@ WINDOW_S, EVERY_S = 12.0, 6.0
 SHORTEST_S = 4.0  # sounds below this have no tempo
 LOCAL_S = 1.0  # onsets stand out from the mean of this time
 ONSET = 0.1  # decades of power, mean over bands, that an onset must stand out by
+WEAK = 0.02  # what stands out by less is no rhythm
+BLUR = 2.0  # frames: beats are not placed to 10 ms
 APART_S = 0.06  # onsets nearer than this are one
 WINDOWS_AT_A_TIME = 64
 
@@ -53,12 +55,11 @@ def tempo(onset: NDArray[np.float32], step: float) -> Tempo | None:
     if confidence <= 0:
         return None
     period = _refined(repeats, best) * step
-    others = [lag for lag in (best / 2, best * 2) if first <= lag <= last]
-    near = {lag: repeats[round(lag) - 1 : round(lag) + 2].max() for lag in others}
-    other = max(near, key=lambda lag: near[lag], default=None)
-    kept = other is not None and near[other] >= 0.5 * confidence
-    other_bpm = 60 / (period * other / best) if kept and other is not None else None
-    return Tempo(60 / period, other_bpm, confidence)
+    octaves = [lag for lag in (round(best / 2), best * 2) if first <= lag <= last]
+    also = [lag for lag in octaves if repeats[lag - 1 : lag + 2].max() >= 0.5 * confidence]
+    other = max(also, key=lambda lag: float(scores[lag - first]), default=None)
+    factor = None if other is None else (2.0 if other < best else 0.5)
+    return Tempo(60 / period, factor and 60 / period * factor, confidence)
 
 
 def onsets(onset: NDArray[np.float32], step: float) -> NDArray[np.intp]:
@@ -69,7 +70,8 @@ def onsets(onset: NDArray[np.float32], step: float) -> NDArray[np.intp]:
 
 def _standing_out(onset: NDArray[np.float32], step: float) -> Floats:
     """Onset strength above its mean of one second."""
-    return onset - uniform_filter1d(onset.astype(np.float64), round(LOCAL_S / step))
+    exact = onset.astype(np.float64)
+    return np.asarray(exact - uniform_filter1d(exact, round(LOCAL_S / step)))
 
 
 def _repeats(onset: NDArray[np.float32], step: float) -> Floats:
@@ -77,7 +79,8 @@ def _repeats(onset: NDArray[np.float32], step: float) -> Floats:
 
     A window counts by its energy; lags that fewer products fall on are made up for.
     """
-    above = np.maximum(_standing_out(onset, step), 0)
+    above = _standing_out(onset, step)
+    above = gaussian_filter1d(np.where(above > WEAK, above, 0), BLUR)
     size = min(round(WINDOW_S / step), len(above))
     windows = np.lib.stride_tricks.sliding_window_view(above, size)[:: round(EVERY_S / step)]
     transform = fft.next_fast_len(2 * size, real=True)

@@ -1,5 +1,8 @@
 """A random language model and a random image projector of a few hundred kB, in the GGUF format.
 
+The model says random letters, but no broken UTF-8 and little white space, as any trained model
+would: its first dimension is the same for every token and speaks against such tokens.
+
 They make a real llama.cpp server answer by the real protocol. What they say means nothing, so
 that no test may ask whether a tag is right. The format: github.com/ggml-org/ggml, docs/gguf.md.
 """
@@ -59,6 +62,7 @@ def write_language_model(path: Path, context: int = 8192, seed: int = 7) -> Path
         shapes[f"blk.{k}.ffn_up.weight"] = (INNER, WIDTH)
         shapes[f"blk.{k}.ffn_down.weight"] = (WIDTH, INNER)
     tensors = _random(shapes, seed)
+    _prefer(tensors)
     norms = [f"blk.{k}.{name}_norm.weight" for k in range(LAYERS) for name in ("attn", "ffn")]
     tensors |= {name: np.ones(WIDTH, np.float32) for name in ("output_norm.weight", *norms)}
     return _write(path, values, tensors)
@@ -104,6 +108,19 @@ def write_projector(path: Path, seed: int = 8) -> Path:
         tensors[f"{name}.weight"] = np.ones(SIGHT, np.float32)
         tensors[f"{name}.bias"] = np.zeros(SIGHT, np.float32)
     return _write(path, values, tensors)
+
+
+def _prefer(tensors: dict[str, np.ndarray]) -> None:
+    """Make some tokens unlikely and some likely, whatever stands before."""
+    tensors["token_embd.weight"][:, 0] = 2.0
+    for k in range(LAYERS):
+        for name in ("attn_output", "ffn_down"):
+            tensors[f"blk.{k}.{name}.weight"][0] = 0.0
+    liking = tensors["output.weight"][:, 0]
+    liking[:] = 0.0
+    liking[3 : 3 + 32] = liking[3 + 127 :] = -9.0  # controls, halves of letters
+    liking[[3 + 9, 3 + 10, 3 + 32, 3 + ord("\\")]] = -3.0
+    liking[[3 + ord('"'), 3 + ord("]"), 3 + ord("}")]] = 1.0
 
 
 def _random(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
