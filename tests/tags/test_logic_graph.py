@@ -76,8 +76,8 @@ def test_counting_the_same_items_would_have_found_mechanical_edges(world: LogicW
 )
 def test_null_worlds(kind: Kind, shown: bool) -> None:
     found, below, pairs = 0, 0, 0
-    for seed in range(5):
-        world = logic_world(kind, users=1500, shown=shown, seed=50 + seed)
+    for seed in range(3):
+        world = logic_world(kind, users=1200, shown=shown, seed=50 + seed)
         reading = read_engagement(world.log)
         sums = sum_pairs(
             partial(user_blocks, world.log, reading),
@@ -89,7 +89,7 @@ def test_null_worlds(kind: Kind, shown: bool) -> None:
         found += int((lifts.q <= 0.1).sum())
         below += int((lifts.p < 0.05).sum())
         pairs += int((~np.isnan(lifts.p)).sum())
-    assert pairs > 1000
+    assert pairs > 900
     assert found <= 2
     assert 0.02 <= below / pairs <= 0.08  # nominal .05
 

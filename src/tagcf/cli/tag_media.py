@@ -126,9 +126,12 @@ def _words(workspace: Workspace, item: str) -> pl.DataFrame:
 
 
 def _by_tag(found: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Evidence of each tag, its media shown in the language in use."""
+    """Evidence of each tag; measured values said in the language in use."""
     by_tag: dict[str, list[dict[str, Any]]] = {}
     for row in found.to_dicts():
+        key, facts = row.pop("fact", None), row.pop("facts", None)
+        if key is not None:
+            row["quote"] = str(reason_of(key, facts))
         by_tag.setdefault(row.pop("tag"), []).append(row)
     return by_tag
 

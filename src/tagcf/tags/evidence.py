@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 class Evidence:
     """Where in an item a tag was seen; `None` for what does not apply."""
 
-    quote: str | None = None  # words written, shown or heard; or the measured value, in words
+    quote: str | None = None  # words written, shown or heard
     start_s: float | None = None  # seconds into the media; a frame has its own time twice
     end_s: float | None = None
+    fact: Reason | None = None  # a measured value, said in the language of whoever asks
+
+    @property
+    def words(self) -> str | None:
+        """The quote, or the fact in the language in force."""
+        return self.quote if self.fact is None else str(self.fact)
 
 
 @dataclass(frozen=True, slots=True)

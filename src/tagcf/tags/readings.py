@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tagcf.tags.evidence import Content, Encoder, Reading
 from tagcf.tags.vocabulary import Vocabulary
+from tagcf.types import Reason
 
 FILE = "readings.jsonl"
 
@@ -32,6 +33,8 @@ _FOUND = {
     "quote": pl.String,
     "start_s": pl.Float64,
     "end_s": pl.Float64,
+    "fact": pl.String,
+    "facts": pl.String,
 }
 _MISSING = {"item_id": pl.String, "source": pl.String, "reason": pl.String, "facts": pl.String}
 _READABLE = {"item_id": pl.String, "source": pl.String}
@@ -50,7 +53,9 @@ class ItemReading:
 class Readings:
     """Readings of many items, as tables."""
 
-    found: pl.DataFrame  # item_id, tag, source, strength, confidence, quote, start_s, end_s
+    # item_id, tag, source, strength, confidence, quote, start_s, end_s, fact (key of a sentence
+    # that says a measured value), facts (JSON)
+    found: pl.DataFrame
     missing: pl.DataFrame  # item_id, source, reason (key of a sentence), facts (JSON)
     readable: pl.DataFrame  # item_id, source: what could be read
 
@@ -161,11 +166,11 @@ def tables(readings: Iterable[ItemReading]) -> Readings:
         for tag in one.reading.found:
             where = tag.evidence
             said = (tag.tag, tag.source, tag.strength, tag.confidence)
-            found.append((one.item, *said, where.quote, where.start_s, where.end_s))
+            place = (where.quote, where.start_s, where.end_s)
+            found.append((one.item, *said, *place, *_told(where.fact)))
         lost = set()
         for gap in one.reading.missing:
-            facts = json.dumps(dict(gap.reason.facts), ensure_ascii=False)
-            missing.append((one.item, gap.source, gap.reason.key, facts))
+            missing.append((one.item, gap.source, *_told(gap.reason)))
             lost.add(gap.source)
         said_by = {tag.source for tag in one.reading.found}
         readable += [(one.item, name) for name in one.sources if name not in lost - said_by]
@@ -174,6 +179,13 @@ def tables(readings: Iterable[ItemReading]) -> Readings:
         pl.DataFrame(missing, schema=_MISSING, orient="row"),
         pl.DataFrame(readable, schema=_READABLE, orient="row"),
     )
+
+
+def _told(reason: Reason | None) -> tuple[str | None, str | None]:
+    """Key and facts (JSON) of a sentence."""
+    if reason is None:
+        return None, None
+    return reason.key, json.dumps(dict(reason.facts), ensure_ascii=False)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, _Line]]:

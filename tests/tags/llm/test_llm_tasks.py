@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -14,16 +15,23 @@ from tagcf.errors import ServerError
 from tagcf.settings import LLMSettings
 from tagcf.tags.evidence import Content, Evidence, Found
 from tagcf.tags.llm.candidates import candidates_of
+from tagcf.tags.llm.client import Client
 from tagcf.tags.llm.closed import ClosedTags
 from tagcf.tags.llm.free import Extraction, FreeTag, FreeTags
-from tagcf.tags.llm.journal import FILE
+from tagcf.tags.llm.journal import FILE, Journal
 from tagcf.tags.llm.narrative import Beat, EmotionalNarrative, Line
-from tagcf.tags.llm.tagger import llm_tagger
+from tagcf.tags.llm.server import server_of
 from tagcf.tags.llm.task import LLMEncoder, ask_about
 
 
 def saying(**lists):
     return lambda body, number: completion(json.dumps(lists, ensure_ascii=False))
+
+
+@contextmanager
+def tagger_of(settings, out):
+    with Client(server_of(settings)) as client, Journal(out / FILE) as journal:
+        yield LLMEncoder(client, ClosedTags(frames=settings.frames), journal)
 
 
 def slugs_offered(body):
@@ -237,7 +245,7 @@ def test_the_tagger_of_the_settings_keeps_its_journal_in_out(scripted, vocabular
     )
     contents = [Content(str(k), f"dog {k}") for k in range(5)]
     for calls in (5, 0):
-        with llm_tagger(settings, tmp_path / "out") as tagger:
+        with tagger_of(settings, tmp_path / "out") as tagger:
             readings = list(tagger.encode_all(contents, vocabulary))
             account = tagger.client.account
         assert [one.tag for reading in readings for one in reading.found] == ["dogs"] * 5
@@ -250,7 +258,7 @@ def test_a_key_is_in_no_file(scripted, vocabulary, tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "sk-0123456789")
     server = scripted(lambda body, number: completion("I was told sk-0123456789"))
     settings = LLMSettings(base_url=server.address, model="m", api_key_env="SECRET_KEY", retries=0)
-    with llm_tagger(settings, tmp_path) as tagger:
+    with tagger_of(settings, tmp_path) as tagger:
         reading = tagger.encode(Content("a", "dog"), vocabulary)
     assert reading.missing[0].reason.key == "llm.no_json"
     assert server.headers[0]["Authorization"] == "Bearer sk-0123456789"
@@ -281,6 +289,6 @@ def test_without_httpx_the_extra_is_named():
 
 
 def test_importing_the_tagger_loads_no_httpx():
-    code = "import sys, tagcf, tagcf.tags.llm.tagger; print('httpx' in sys.modules)"
+    code = "import sys, tagcf, tagcf.tags.llm.task; print('httpx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

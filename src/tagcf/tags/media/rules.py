@@ -12,7 +12,7 @@ from typing import Any
 from tagcf.tags.evidence import Evidence, Found
 from tagcf.tags.media.seen import Measure
 from tagcf.tags.vocabulary import Vocabulary
-from tagcf.text import say
+from tagcf.types import Reason
 
 LEAST = 0.1  # strength below which a tag is not given
 
@@ -81,7 +81,7 @@ def found_by_rules(source: str, measured: Measured, vocabulary: Vocabulary) -> t
         if strength >= LEAST:
             name = rule.slopes[0].measure
             shown = measured[name]
-            words = say(f"media.measured_{name}", value=shown.value)
-            evidence = Evidence(words, shown.start_s, shown.end_s)
+            fact = Reason(f"media.measured_{name}", (("value", float(shown.value)),))
+            evidence = Evidence(None, shown.start_s, shown.end_s, fact)
             found.append(Found(rule.tag, strength, rule.trust, source, evidence))
     return tuple(found)

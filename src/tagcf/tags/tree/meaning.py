@@ -58,26 +58,29 @@ def groups_of(vectors: Vectors, order: Sequence[int], nearness: float) -> list[l
     the cost is rows × groups; the same order gives the same groups.
     """
     group = np.full(len(vectors), -1)
-    sums: list[Vectors] = []
-    sizes: list[int] = []
+    sums = np.zeros((16, vectors.shape[1]), np.float32)
+    sizes = np.zeros(16)
+    count = 0
     for _ in range(2):
         for row in order:
             if group[row] >= 0:
                 sums[group[row]] -= vectors[row]
                 sizes[group[row]] -= 1
-            means = [
-                total / size if size else 0 * total for total, size in zip(sums, sizes, strict=True)
-            ]
-            near = np.array([float(vectors[row] @ mean) for mean in means])
-            best = int(np.argmax(near)) if len(near) else -1
+            near = sums[:count] @ vectors[row] / np.maximum(sizes[:count], 1)
+            near[sizes[:count] == 0] = -np.inf
+            best = int(np.argmax(near)) if count else -1
             if best < 0 or near[best] < nearness:
-                best = len(sums)
-                sums.append(np.zeros_like(vectors[row]))
-                sizes.append(0)
+                if count == len(sums):
+                    sums, sizes = np.vstack([sums, 0 * sums]), np.append(sizes, 0 * sizes)
+                best, count = count, count + 1
+                sums[best] = 0.0
             group[row] = best
             sums[best] += vectors[row]
             sizes[best] += 1
-    return [members for k in range(len(sums)) if (members := [r for r in order if group[r] == k])]
+    members: list[list[int]] = [[] for _ in range(count)]
+    for row in order:
+        members[group[row]].append(row)
+    return [one for one in members if one]
 
 
 def unit(vectors: Vectors) -> Vectors:

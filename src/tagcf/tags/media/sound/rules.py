@@ -11,7 +11,8 @@ from typing import Any
 
 from tagcf.tags.evidence import Evidence, Found
 from tagcf.tags.vocabulary import Vocabulary
-from tagcf.text import catalogue, say
+from tagcf.text import catalogue
+from tagcf.types import Reason
 
 LEAST = 0.1  # strength below which a tag is not given
 
@@ -84,18 +85,19 @@ def found_by_rules(
     for rule in sound_rules():
         strength = rule.strength(measured) if rule.source == source and rule.tag in known else 0.0
         if strength >= LEAST:
-            evidence = Evidence(in_words(rule.measure, measured), *span)
+            evidence = Evidence(None, *span, fact_of(rule.measure, measured))
             found.append(Found(rule.tag, strength, rule.trust, source, evidence))
     return tuple(found)
 
 
-def in_words(measure: str, measured: Measured) -> str:
-    """Say a measured value, in the language in force."""
+def fact_of(measure: str, measured: Measured) -> Reason:
+    """Return a measured value as a sentence to be said."""
     key = f"sound.measured_{measure}"
+    value = ("value", float(measured[measure] or 0.0))
     other = measured.get(f"{measure}_other")
     if other is not None and f"{key}_other" in catalogue():
-        return say(f"{key}_other", value=measured[measure], other=other)
-    return say(key, value=measured[measure])
+        return Reason(f"{key}_other", (value, ("other", float(other))))
+    return Reason(key, (value,))
 
 
 def _ranges(entry: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
