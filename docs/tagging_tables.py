@@ -33,6 +33,7 @@ def parts() -> dict[str, str]:
         "folksonomy": folksonomy_table(),
         "films": films_table(),
         "student": student_table(),
+        "media": media_table(),
     }
 
 
@@ -192,6 +193,22 @@ def student_table() -> str:
             f"| {one['f1_untrained']:.2f} | {one['coverage']:.0%} "
             f"| {one['calibration_error']:.2f} |"
         )
+    return "\n".join(lines)
+
+
+def media_table() -> str:
+    """CPU seconds of each modality per item, and the tags that it gave."""
+    found = _read("media")
+    items = found["items"]
+    names = list(dict.fromkeys(name for one in items.values() for name in one["cpu_s"]))
+    lines = [
+        f"| item | seconds long | {' | '.join(names)} | all together |",
+        f"|---|---|{'---|' * len(names)}---|",
+    ]
+    for item, one in items.items():
+        costs = [f"{one['cpu_s'][name]:.2f}" if name in one["cpu_s"] else "" for name in names]
+        together, long = one["together"]["cpu_s"], one["duration_s"]
+        lines.append(f"| {item} | {long:.0f} | {' | '.join(costs)} | **{together:.2f}** |")
     return "\n".join(lines)
 
 

@@ -15,10 +15,15 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tagcf.cli import main
 from tagcf.text import choose_language
 from tagcf.types import EventBatch, EventLog
+
+# A machine that is busy with something else is no failure.
+settings.register_profile("tagcf", deadline=None)
+settings.load_profile("tagcf")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -172,7 +172,7 @@ def test_only_the_answer_is_printed(world: Path, run) -> None:
     assert "verdict" not in parts[2]
     assert all(title not in done.stderr for title in titles)
     answer = json.loads(run("effects", world, *CLICK, "--kin", "--json").stdout)
-    assert answer.keys() == {"effects", "kin"}
+    assert answer.keys() == {"effects", "tags_version", "kin"}
 
 
 def test_words_and_units_of_the_language(world: Path, run) -> None:

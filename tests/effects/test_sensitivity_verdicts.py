@@ -340,14 +340,14 @@ def test_the_command_adds_doubts(run: Run, platform: Path) -> None:
     done = run("effects", platform, "--using", "joint", "--doubt", "--json", "--outcome", "click")
     assert done.returncode == 0
     answer = json.loads(done.stdout)
-    assert set(answer) == {"effects", "doubt"}
+    assert set(answer) == {"effects", "tags_version", "doubt"}
     told = {row["tag"] for row in answer["effects"] if row["verdict"] != "cannot tell"}
     assert told <= {row["tag"] for row in answer["doubt"]}
     assert {row["outcome"] for row in answer["doubt"]} == {"click"}
     assert "placebo_draws" not in answer["doubt"][0]
     assert "Claims doubted" in done.stderr
     plain = run("effects", platform, "--using", "joint", "--json", "--outcome", "click")
-    assert set(json.loads(plain.stdout)) == {"effects"}
+    assert set(json.loads(plain.stdout)) == {"effects", "tags_version"}
 
 
 @pytest.mark.parametrize(
