@@ -95,6 +95,9 @@ class ContentSettings(_Section):
 
     text: list[str] = Field([], description="columns of items.*")
     media: str | None = Field(None, description="column of items.* with a file path")
+    media_root: str | None = Field(
+        None, description="folder that these paths are in; default the workspace"
+    )
 
 
 class TagSettings(_Section):

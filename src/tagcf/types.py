@@ -235,7 +235,7 @@ class TagMatrix:
     tags: tuple[Tag, ...]
     strength: sparse.csr_array  # (I, T) float32
     confidence: sparse.csr_array  # (I, T) float32
-    source: sparse.csr_array  # (I, T) int8: 1 + position in `sources`
+    source: sparse.csr_array  # (I, T) int16: 1 + position in `sources`
     sources: tuple[str, ...]
     version: str = ""  # of the tag tree that the tags were made with
 

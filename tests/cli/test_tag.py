@@ -115,5 +115,5 @@ def test_search_looks_names_up(tmp_path, capsys):
 
 def test_items_without_rows(shop, capsys):
     (shop / "items.csv").write_text("item_id,title,note\n", "utf-8")
-    summary = json.loads(run(capsys, "tag", shop, "--using", "lexicon", "--json").out)
-    assert (summary["items"], summary["tags"]) == (0, [])
+    refused = run(capsys, "tag", shop, "--using", "lexicon", "--json", code=1)
+    assert "no rows" in refused.err

@@ -143,3 +143,60 @@ def test_danmaku_go_to_a_file_of_their_own(
     said = run(capsys, "tag", channel, "--danmaku")
     assert "想去露营" in said.out
     assert "no estimate uses these tags" in said.err
+
+
+def test_a_name_that_no_file_can_have_costs_only_that_item(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "x" * 300
+    items = f"item_id,title,file\nlong,camping,{long}.mp4\ngrey,camping,grey.png\n"
+    (channel / "items.csv").write_text(items, "utf-8")
+    summary = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    written = pl.read_parquet(summary["output"])
+    assert set(written.filter(pl.col("item_id") == "long")["tag"]) == {"camping"}
+    assert "black-white" in set(written.filter(pl.col("item_id") == "grey")["tag"])
+
+
+def test_broken_free_names_say_how_to_make_them_again(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "tag", channel, "--using", "lexicon", "--no-media")
+    (channel / "out" / "free_tags.parquet").write_bytes(b"no table")
+    refused = run(capsys, "tag", channel, "--propose", code=1)
+    assert "free_tags.parquet" in refused.err
+    assert "--extract" in refused.err
+
+
+def test_items_without_rows_are_refused(channel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (channel / "items.csv").write_text("item_id,title,file\n", "utf-8")
+    assert "no rows" in run(capsys, "tag", channel, code=1).err
+
+
+def test_no_file_outside_the_workspace_is_opened(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = channel.parent / f"{channel.name}-outside.wav"
+    (channel / "tone.wav").rename(outside)
+    items = f"item_id,title,file\ntone,,../{outside.name}\nlink,,link.wav\n"
+    (channel / "items.csv").write_text(items, "utf-8")
+    (channel / "link.wav").symlink_to(outside)
+    refused = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    [missing] = refused["media"]["missing"]
+    assert missing["items"] == 2
+    assert "media_root" in missing["example"]
+    with (channel / "tagcf.toml").open("a", encoding="utf-8") as settings:
+        settings.write('media_root = ".."\n')
+    items = f"item_id,title,file\ntone,,{outside.name}\n"
+    (channel / "items.csv").write_text(items, "utf-8")
+    read = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    assert "sound" not in {one for gap in read["media"]["missing"] for one in gap["sources"]}
+
+
+def test_an_item_without_tags_is_no_unknown_item(
+    channel: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (channel / "items.csv").write_text("item_id,title,file\nbare,qwrtz,\n", "utf-8")
+    run(capsys, "tag", channel, "--using", "lexicon", "--no-media")
+    shown = run(capsys, "tag", channel, "--show", "bare")
+    assert "has no tags" in shown.err
+    run(capsys, "tag", channel, "--show", "nobody", code=2)

@@ -95,6 +95,34 @@ def test_a_source_that_meets_no_other_keeps_its_stated_confidence() -> None:
     assert fused.rows["strength"].to_list() == pytest.approx([0.8, 0.6, 1.0])  # all believed
 
 
+def test_texts_keep_what_they_state_when_few_items_have_media() -> None:
+    rng = np.random.default_rng(4)
+    size, media = 20_000, 200
+    text = pl.DataFrame(
+        {
+            "item_id": [f"i{at}" for at in range(size)],
+            "tag": [f"t{at}" for at in rng.integers(0, 50, size)],
+            "source": "text",
+            "strength": 0.7,
+            "confidence": rng.choice([0.35, 0.5, 0.9], size),
+        }
+    )
+    seen = text.head(media).with_columns(
+        pl.lit("frames").alias("source"), pl.lit("t0").alias("tag"), pl.lit(0.6).alias("confidence")
+    )
+    read = pl.concat([text.select("item_id", "source"), seen.select("item_id", "source")])
+    fused = fuse_sources(pl.concat([text, seen]), read)
+    without = fused.rows.filter(pl.col("source") == "text").join(
+        text.tail(size - media), on=["item_id", "tag"], suffix="_told"
+    )
+    assert without.height == size - media
+    assert without["strength"].to_numpy() == pytest.approx(0.7, abs=0.07)
+    gap = without["confidence"] - without["confidence_told"]
+    assert float(gap.abs().max() or 0.0) < 0.05
+    shown = fused.rows.filter(pl.col("source") == "frames")
+    assert (shown["strength"] >= 0.5).all()  # a title's silence refutes no picture
+
+
 def test_a_source_that_is_mostly_wrong_weakens_what_it_says_alone() -> None:
     found, readable, _ = simulated(3)
     rows = fuse_sources(found, readable).rows

@@ -325,7 +325,7 @@ def test_a_log_too_small_has_no_edges() -> None:
 
 def test_round_trip(graph: LogicGraph, tmp_path) -> None:
     workspace = Workspace(tmp_path, Settings())
-    with pytest.raises(OutputError, match="--logic"):
+    with pytest.raises(OutputError, match="--roles"):
         read_logic(workspace)
     path = write_logic(workspace, graph, {"tags": "abc", "roles": "def"})
     back = read_logic(workspace)

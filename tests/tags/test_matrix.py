@@ -104,3 +104,10 @@ def test_a_broken_file_names_the_verb(tmp_path):
     (opened.out / "item_tags.parquet").write_bytes(b"PAR1 half")
     with pytest.raises(OutputError, match="tagcf tag"):
         read_tags(opened)
+
+
+def test_more_sources_than_a_byte_counts():
+    ids = [f"i{k}" for k in range(300)]
+    rows = pl.DataFrame({"item_id": ids, "tag": "dogs", "source": [f"s{k}" for k in range(300)]})
+    told = matrix_frame(tag_matrix_from_frame(rows, IdMap(pa.array(ids))))
+    assert told["source"].to_list() == rows["source"].to_list()

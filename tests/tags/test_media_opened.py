@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -193,6 +194,14 @@ def test_pictures_of_a_broken_image_are_missed(tmp_path):
     media = Media(tmp_path / "half.png")
     assert list(media.frames(1)) == []
     assert media.faults["video"].key == "media.nothing_decoded"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes among files")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    pipe = tmp_path / "clip.mp4"
+    os.mkfifo(pipe)
+    with pytest.raises(MediaError, match=r"clip\.mp4"):
+        _ = Media(pipe).facts
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path):

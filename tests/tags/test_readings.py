@@ -9,7 +9,7 @@ import pytest
 
 from tagcf.tags.evidence import Content, Evidence, Found, Missing, Reading
 from tagcf.tags.media.opened import Media
-from tagcf.tags.readings import Journal, read_media, tables
+from tagcf.tags.readings import BLOCK, ItemReading, Journal, read_media, tables
 from tagcf.tags.vocabulary import Vocabulary, default_vocabulary
 from tagcf.types import Reason
 
@@ -93,3 +93,22 @@ def test_changes_are_read_again(tmp_path: Path) -> None:
         assert read_media([content], [Letters()], default_vocabulary(), journal) == expected
     media.write_bytes(b"12")
     assert read_media([content], [Letters()], default_vocabulary(), Journal(path, "2")) == 1
+
+
+def test_two_runs_at_once_keep_each_other_s_readings(tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    one, other = Journal(path, "1"), Journal(path, "1")
+    read(one, Letters(), "ab")
+    read_media([Content("j", "c")], [Letters()], default_vocabulary(), other)
+    read(one, Letters(), "ab", "c", "de")
+    kept = Journal(path, "1").read([*items("ab", "c", "de"), Content("j", "c")])
+    assert [line.item for line in kept] == ["i0", "i1", "i2", "j"]
+
+
+def test_tables_of_more_items_than_a_block() -> None:
+    size = BLOCK + 3
+    reading = Reading((Found("dogs", 0.8, 0.7, "letters"),))
+    told = tables(ItemReading(f"i{at}", ("letters",), reading) for at in range(size))
+    assert told.found["item_id"].to_list() == [f"i{at}" for at in range(size)]
+    assert told.readable.height == size
+    assert told.missing.is_empty()

@@ -18,6 +18,7 @@ from tagcf.tags.roles.vocabulary import (
     PROTECTED,
     all_roles,
     allowed_roles,
+    names_off,
     parse_roles,
     problems_of_roles,
 )
@@ -43,6 +44,18 @@ def test_vocabulary_has_the_promised_size_and_names() -> None:
 def test_no_role_has_the_slug_of_a_tag() -> None:
     tags = {tag.slug for tag in default_vocabulary().tags}
     assert tags & {role.slug for role in all_roles().roles} == set()
+
+
+def test_names_that_are_off_are_those_of_protected_roles() -> None:
+    every = all_roles()
+    attribute = dict(every.protected)
+    off = names_off([])
+    for role in every.roles:
+        assert (role.zh.casefold() in off) == (role.slug in attribute)
+    health = next(role for role in every.roles if attribute.get(role.slug) == "health")
+    assert health.en.casefold() in off
+    assert health.en.casefold() not in names_off(["health"])
+    assert names_off(PROTECTED) == frozenset()
 
 
 def test_protected_roles_are_off_unless_asked_for() -> None:

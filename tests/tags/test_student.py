@@ -9,7 +9,7 @@ from tagcf.errors import DataError, OutputError
 from tagcf.tags.embedding import embedding_installed, load_encoder
 from tagcf.tags.student.calibrate import fit_logistic
 from tagcf.tags.student.curve import CurvePoint, labels_needed, learning_curve
-from tagcf.tags.student.model import best_cut, train_student
+from tagcf.tags.student.model import best_cut, hold_out, train_student
 from tagcf.tags.student.ridge import fit_ridge
 from tagcf.tags.student.store import load_student, save_student
 from tagcf.tags.vocabulary import default_vocabulary, parse_vocabulary
@@ -77,6 +77,19 @@ def test_a_teacher_that_tags_at_random_is_not_recovered_and_that_is_said():
     assert found.precision < 0.35
     assert found.f1 < 0.45
     assert found.calibration_error < 0.1  # it knows that it does not know
+
+
+@needs_weights
+def test_much_the_same_texts_are_not_learned_from_and_held():
+    texts, _ = lessons()
+    held, rest = hold_out(pl.concat([texts, texts.str.to_uppercase() + " 2！"]), 0.25, 3)
+    assert sorted([*held, *rest]) == list(range(480))
+    assert len(held) == 120
+    assert set(held % 240).isdisjoint(rest % 240)
+    alone = hold_out(texts, 0.25, 3)
+    order = np.random.default_rng(3).permutation(240)
+    assert np.array_equal(np.concatenate(alone), order)
+    assert len(hold_out(pl.Series(["1", "22", "333", "4"]), 0.25, 0)[0]) == 1  # nothing but figures
 
 
 @needs_weights

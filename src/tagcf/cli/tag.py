@@ -28,10 +28,11 @@ from tagcf.tags.embedding import SentenceEmbedding, embedding_installed
 from tagcf.tags.encode import TextEncoder, default_encoders, encode_tags
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.matrix import write_item_tags
-from tagcf.tags.modalities import join_modalities, together, write_evidence
+from tagcf.tags.modalities import join_modalities, write_evidence
 from tagcf.tags.names import known_tags, workspace_tags
-from tagcf.tags.readings import Readings
+from tagcf.tags.readings import Readings, together
 from tagcf.tags.surface import Surface
+from tagcf.tags.tree.share import share_strength
 from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.tags.vocabulary import Vocabulary, default_vocabulary, search_tags
 from tagcf.text import say, visible
@@ -144,6 +145,9 @@ def _tag_items(
         write_evidence(workspace, readings)
         joined = join_modalities(matrix, items.with_text, readings, known_tags(vocabulary))
         matrix, facts["sources"] = joined.matrix, source_rows(joined.reliability)
+    tree = workspace.settings.tree
+    if tree.share_up or tree.share_down:
+        matrix = share_strength(matrix, vocabulary.tags, up=tree.share_up, down=tree.share_down)
     own = own_table(workspace, matrix)
     path = write_item_tags(workspace, matrix)
     summary = summary_of(matrix, items, workspace.settings.tags.threshold) | facts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -82,6 +81,8 @@ def read_items(workspace: Workspace) -> Items:
         columns = [batch.frame[name].cast(pl.String) for name in wanted]
         frames.append(pl.DataFrame([ids, *columns], schema=names))
     read = pl.concat(frames)
+    if not read.height:
+        raise DataError("data.no_rows", path=workspace.root / table.file)
     items = read.drop_nulls("item_id").unique("item_id", keep="first", maintain_order=True)
     if items.height < read.height:
         unused = read.height - items.height
@@ -97,7 +98,7 @@ def contents_of(workspace: Workspace, items: Items) -> Iterator[Content]:
         paths = dict(items.media.iter_rows())
     for item, text in items.joined().iter_rows():
         given = paths.get(item)
-        media = None if given is None else Media(media_path(workspace, given))
+        media = None if given is None else _media(workspace, given)
         yield Content(item, text, media)
 
 
@@ -107,6 +108,7 @@ def _given(column: str) -> pl.Expr:
     return pl.when(plain != "").then(plain).alias(column)
 
 
-def media_path(workspace: Workspace, given: str) -> Path:
-    """Where a file is: paths are relative to the workspace."""
-    return workspace.root / given
+def _media(workspace: Workspace, given: str) -> Media:
+    """Media of an item: paths are relative to the workspace, or to ``[content] media_root``."""
+    root = workspace.root / (workspace.settings.content.media_root or ".")
+    return Media(root / given, within=root)

@@ -72,6 +72,8 @@ def narrative(workspace: Workspace, as_json: bool) -> None:
     with _reporting(len(contents)) as report:
         asked = tell_narratives(workspace, contents, vocabulary, report)
     _tell_account(asked.account)
+    if not asked.account.items:
+        tell("tags.no_works")
     if as_json:
         beats = asked.table.to_dicts()
         echo_json({"beats": beats, "account": asked.account.to_json(), "output": str(asked.path)})

@@ -96,14 +96,21 @@ def show_item(workspace: Workspace, item: str, as_json: bool) -> None:
     written = read_written(path, workspace)
     shown = evidence_of(workspace, written, item)
     if not shown.tags.height and not shown.missing:
-        ids = written["item_id"].unique().to_list()
-        raise UnknownNameError("tags.unknown_item", item=item, hint=did_you_mean(item, ids))
+        ids = read_items(workspace).texts["item_id"].to_list()
+        if item not in ids:
+            raise UnknownNameError("tags.unknown_item", item=item, hint=did_you_mean(item, ids))
+        tell("tags.item_without_tags", item=item)
     evidence = _by_tag(pl.concat([_words(workspace, item), shown.found], how="diagonal"))
     missing: dict[str, list[str]] = {}
     for source, why in shown.missing:
         missing.setdefault(str(why), []).append(source)
     if as_json:
-        tags = [row | {"evidence": evidence.get(row["tag"], [])} for row in shown.tags.to_dicts()]
+        tags = [
+            row
+            | {name: round(row[name], 4) for name in ("strength", "confidence")}
+            | {"evidence": evidence.get(row["tag"], [])}
+            for row in shown.tags.to_dicts()
+        ]
         gaps = [{"sources": sources, "reason": why} for why, sources in missing.items()]
         echo_json({"item": item, "tags": tags, "missing": gaps})
         return

@@ -17,9 +17,9 @@ from tagcf.cli.talk import tell
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import UnknownNameError
-from tagcf.tags.llm_items import FREE
+from tagcf.tags.llm_items import FREE, read_table
 from tagcf.tags.matrix import load_tags, matrix_frame
-from tagcf.tags.roles.graph import LogicGraph, build_logic
+from tagcf.tags.roles.graph import ORIGINS, LogicGraph, build_logic
 from tagcf.tags.roles.infer import infer, render_path, render_user_roles, start_of
 from tagcf.tags.roles.items import encode_roles, role_matrix
 from tagcf.tags.roles.store import read_logic, read_user_roles, write_logic, write_user_roles
@@ -43,8 +43,10 @@ def write_roles(workspace: Workspace, as_json: bool) -> None:
     with atomic_path(path) as partial:
         matrix_frame(of_items).rename({"tag": "role"}).write_parquet(partial)
     tags = load_tags(workspace, log)
-    graph = build_logic(log, tags, of_items, threshold=workspace.settings.tags.threshold)
-    of_users = user_roles(log, of_items)
+    asked = workspace.settings.roles
+    threshold = workspace.settings.tags.threshold
+    graph = build_logic(log, tags, of_items, asked.outcome, asked.positive, threshold=threshold)
+    of_users = user_roles(log, of_items, asked.outcome, asked.positive, min_events=asked.min_events)
     versions = {"tags": tags.version, "roles": roles.version}
     written = [path, write_logic(workspace, graph, versions), write_user_roles(workspace, of_users)]
     known = int((np.diff(of_users.lift.indptr) > 0).sum())
@@ -58,7 +60,9 @@ def write_roles(workspace: Workspace, as_json: bool) -> None:
     if as_json:
         echo_json(facts | {"edges": edges, "output": [str(one) for one in written]})
         return
-    _print_edges([one for one in edges if one["weight"] > 0][:SHOWN])
+    leading = [one for one in edges if one["weight"] > 0]
+    if leading:
+        _print_edges(leading[:SHOWN])
     tell("tags.roles_found", **facts)
     for one in written:
         tell("tags.written", path=one)
@@ -71,7 +75,8 @@ def _roles_of_items(workspace: Workspace, items: IdMap, roles: RoleVocabulary) -
     schema = {"item_id": pl.String, "role": pl.String}
     named = pl.DataFrame(schema=schema)
     if path.is_file():
-        free = pl.read_parquet(path, hive_partitioning=False).filter(pl.col("kind") == "role")
+        told = read_table(workspace, FREE, f"tagcf tag {workspace.root} --extract")
+        free = told.filter(pl.col("kind") == "role")
         named = free.select(
             "item_id",
             pl.col("name").alias("role"),
@@ -102,6 +107,8 @@ def _edges(graph: LogicGraph) -> list[dict[str, Any]]:
                     "target_en": target.en,
                     "weight": round(float(edges.weight[k]), 4),
                     "weight_se": round(float(edges.weight_se[k]), 4),
+                    "users": int(edges.users[k]),
+                    "origin": ORIGINS[edges.origin[k]],
                 }
             )
     return sorted(rows, key=lambda row: -row["weight"])
@@ -110,10 +117,11 @@ def _edges(graph: LogicGraph) -> list[dict[str, Any]]:
 def _print_edges(rows: list[dict[str, Any]]) -> None:
     grid = Grid(say("tags.columns_from"), say("tags.columns_to"), box=None)
     grid.add_column(say("tags.columns_log_odds"), justify="right")
+    grid.add_column(say("tags.columns_users"), justify="right")
     for row in rows:
         names = (row[f"{end}_{language()}"] for end in ("source", "target"))
         weight = f"{row['weight']:+.2f} ± {1.96 * row['weight_se']:.2f}"
-        grid.add_row(*(escape(visible(name)) for name in names), weight)
+        grid.add_row(*(escape(visible(name)) for name in names), weight, f"{row['users']:,}")
     Console().print(grid)
 
 

@@ -54,6 +54,8 @@ def learn_student(workspace: Workspace, as_json: bool) -> None:
     )
     path = save_student(student, student_folder(workspace))
     agreement = student.agreement
+    if agreement.f1 <= agreement.f1_untrained:
+        tell("tags.learned_nothing")
     if as_json:
         echo_json({"teacher": teacher, "agreement": asdict(agreement), "output": str(path)})
         return

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy import sparse
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.tag_items import read_items
 from tagcf.cli.talk import tell
+from tagcf.data.files import locate
+from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace
-from tagcf.tags.llm_items import FREE
+from tagcf.tags.llm_items import FREE, read_table
 from tagcf.tags.matrix import read_tags, tag_matrix_from_frame
+from tagcf.tags.roles.engagement import engaged_table
 from tagcf.tags.tree.proposals import (
     FILE,
     Proposal,
@@ -24,6 +29,7 @@ from tagcf.tags.tree.proposals import (
 from tagcf.tags.tree.propose import propose
 from tagcf.tags.tree.versions import read_tree, tree_vocabulary
 from tagcf.text import visible
+from tagcf.types import IdMap
 
 SHOWN = 20  # proposals printed
 
@@ -35,10 +41,12 @@ def propose_changes(workspace: Workspace, as_json: bool) -> None:
     matrix = tag_matrix_from_frame(found.rows, items.ids(), found.known)
     vocabulary = tree_vocabulary(workspace)
     texts = items.joined()
+    engaged = _engaged(workspace, matrix.items)
     made = propose(
         matrix,
         vocabulary.tags,
         _free_names(workspace, texts),
+        engaged=engaged,
         texts=texts,
         threshold=workspace.settings.tags.threshold,
         skip=read_tree(workspace).rejected,
@@ -50,9 +58,26 @@ def propose_changes(workspace: Workspace, as_json: bool) -> None:
         return
     for one in every[:SHOWN]:
         tell("tags.proposal", status=one.status, sentence=visible(describe(one)))
+    if not every:
+        tell("tags.nothing_proposed", path=path)
+        return
     tell(
         "tags.proposed", count=len(every), path=path, command=f"tagcf tag {workspace.root} --accept"
     )
+
+
+def _engaged(workspace: Workspace, items: IdMap) -> sparse.csr_array | None:
+    """(U, I) who engaged with the items; None where there are no impressions yet."""
+    if locate(workspace.root, "impressions") is None:
+        return None
+    log = read_log(workspace)
+    asked = workspace.settings.roles
+    table = engaged_table(log, asked.outcome, asked.positive)
+    at = items.find([str(one) for one in log.items.ids.to_pylist()])
+    known = np.flatnonzero(at >= 0)
+    place = (np.ones(known.size, np.float32), (known, at[known]))
+    moved = sparse.csr_array(place, shape=(len(log.items), len(items)))
+    return sparse.csr_array(table @ moved)
 
 
 def _free_names(workspace: Workspace, texts: pl.DataFrame) -> pl.DataFrame:
@@ -63,7 +88,7 @@ def _free_names(workspace: Workspace, texts: pl.DataFrame) -> pl.DataFrame:
     parts = [hashtags.drop_nulls().with_columns(pl.col("name").str.slice(1))]
     path = workspace.out / FREE
     if path.is_file():
-        named = pl.read_parquet(path, hive_partitioning=False)
+        named = read_table(workspace, FREE, f"tagcf tag {workspace.root} --extract")
         parts.append(named.filter(pl.col("kind") == "topic").select("item_id", "name"))
     return pl.concat(parts).unique(maintain_order=True)
 

@@ -60,23 +60,37 @@ def fuse_sources(found: pl.DataFrame, readable: pl.DataFrame) -> Fused:
     -------
     Fused
         Confidence is the probability that the tag applies, given who found it and who could have
-        but did not. Strength is the noisy or of the sources' strengths, 1 - Π(1 - strength); what
-        is more likely wrong than right is weakened by twice its confidence.
+        but did not; where one source alone could have, what it states, times how much better or
+        worse than stated it turned out where it met others. Strength is the noisy or of the
+        sources' strengths, 1 - Π(1 - strength); what others make more likely wrong than right is
+        weakened by twice its confidence. A source that meets no other keeps both as they are.
     """
     votes = _votes(found, readable)
     precision, recall, posterior = _learn(votes)
-    each = found.group_by("item_id", "tag", "source").agg(pl.col("strength").max())
+    several = votes.seen.sum(axis=1) > 1
+    each = found.group_by("item_id", "tag", "source").agg(pl.col("strength", "confidence").max())
     best = each.group_by("item_id", "tag").agg(
         (1 - (1 - pl.col("strength")).product()).alias("strength"),
+        pl.col("confidence").max().alias("stated"),
         pl.col("source").sort().str.join("+"),
     )
     told = pl.DataFrame(
-        {"item_id": votes.item, "tag": votes.tag, "confidence": posterior.astype(np.float32)}
+        {
+            "item_id": votes.item,
+            "tag": votes.tag,
+            "learnt": posterior,
+            "alone": ~several,
+            "better": (precision / votes.stated)[votes.seen.argmax(axis=1)],
+        }
     )
+    own = (pl.col("stated") * pl.col("better")).clip(upper_bound=1.0)
+    sure = pl.when("alone").then(own).otherwise("learnt")
+    usual = pl.when("alone").then((2 * pl.col("stated")).clip(1e-9, 1.0)).otherwise(1.0)
+    weakened = ((2 * sure).clip(upper_bound=1.0) / usual).clip(upper_bound=1.0)
     rows = best.join(told, on=["item_id", "tag"], how="inner").with_columns(
-        (pl.col("strength") * (2 * pl.col("confidence")).clip(upper_bound=1.0)).cast(pl.Float32)
+        (pl.col("strength") * weakened).cast(pl.Float32),
+        sure.cast(pl.Float32).alias("confidence"),
     )
-    several = votes.seen.sum(axis=1) > 1
     confirmed = votes.voted.sum(axis=1) > 1
     reliability = tuple(
         SourceReliability(
@@ -102,7 +116,7 @@ class _Votes:
     sources: tuple[str, ...]
     voted: Mask  # (N, S) found
     seen: Mask  # (N, S) could have been found
-    stated: Floats  # (S,) mean confidence that the encoders state
+    stated: Floats  # (S,) mean confidence that the encoders state, .05 to .95
     silent: tuple[tuple[tuple[bool, ...], int], ...]  # pairs nobody found, by who could have
 
 
@@ -115,7 +129,7 @@ def _votes(found: pl.DataFrame, readable: pl.DataFrame) -> _Votes:
     able = {source: found.filter(pl.col("source") == source)["tag"].unique() for source in sources}
     for s, source in enumerate(sources):
         own = found.filter(pl.col("source") == source)
-        stated[s] = float(own["confidence"].mean())  # type: ignore[arg-type]  # never empty
+        stated[s] = min(max(float(own["confidence"].to_numpy().mean()), 0.05), 0.95)
         hit = own.filter(pl.col("strength") >= FOUND).select("item_id", "tag").unique()
         hit = hit.with_columns(pl.lit(True).alias("hit"))
         there = pairs.join(hit, on=["item_id", "tag"], how="left", maintain_order="left")
@@ -150,15 +164,20 @@ def _silent(
             key = tuple(bool(flag) for flag in kind & reads)
             if any(key):
                 tags[key] = tags.get(key, 0) + int(items) * int(count)
-    for row in seen:
+    taken, counts = np.unique(seen, axis=0, return_counts=True)
+    for row, count in zip(taken, counts, strict=True):
         key = tuple(bool(flag) for flag in row)
         if key in tags:
-            tags[key] -= 1
+            tags[key] -= int(count)
     return tuple((key, max(count, 0)) for key, count in tags.items())
 
 
 def _learn(votes: _Votes) -> tuple[Floats, Floats, Floats]:
-    """Precision and recall (S,) of the sources, and the probability (N,) that a tag applies."""
+    """Precision and recall (S,) of the sources, and the probability (N,) that a tag applies.
+
+    Rates are learnt where two sources or more could have spoken: one alone tells nothing of how
+    often it is right, and would carry its starting values over to the others.
+    """
     silent_seen = np.array([key for key, _ in votes.silent], dtype=bool).reshape(
         -1, len(votes.sources)
     )
@@ -169,28 +188,25 @@ def _learn(votes: _Votes) -> tuple[Floats, Floats, Floats]:
         seen, voted, np.concatenate([np.ones(len(votes.voted)), silent_count])
     )
     could, said = kinds[:, : seen.shape[1]], kinds[:, seen.shape[1] :]
-    stated = np.clip(votes.stated, 0.05, 0.95)
+    count = np.where(could.sum(axis=1) > 1, count, 0.0)
+    stated = votes.stated
     of_said, of_could = count @ said, count @ could
-    common = float((said.any(axis=1) * count).sum() / max(count.sum(), 1.0)) * float(stated.mean())
-    recall = np.full(len(stated), 0.5)
-    false = np.clip((1 - stated) * of_said / np.maximum(of_could, 1.0), 1e-9, 0.5)
-    applies = np.zeros(len(count))
+    share = PRIOR / np.maximum(of_said, 1.0)  # the prior is votes like these, right as stated
+    applies = 1 - np.exp(said @ np.log1p(-stated))  # at first every source is right as stated
     for _ in range(ROUNDS):
-        odds = np.log(common / (1 - common)) + _evidence(could, said, recall, false)
-        new = 1 / (1 + np.exp(-odds))
-        moved = float(np.abs(new - applies).max())
-        applies = new
-        true = (applies * count) @ said
-        could_true = (applies * count) @ could
-        share = PRIOR / np.maximum(of_said, 1.0)  # the prior is votes like these, right as stated
+        true, could_true = (applies * count) @ said, (applies * count) @ could
         recall = (true + PRIOR * stated + 1.0) / (could_true * (1 + share) + PRIOR * stated + 2.0)
         wrong, could_wrong = of_said - true, of_could - could_true
         false = (wrong + PRIOR * (1 - stated)) / np.maximum(could_wrong * (1 + share), 1.0)
         false = np.clip(false, 1e-9, 0.5)
         common = float(np.clip((applies @ count + 0.5) / (count.sum() + 1.0), 1e-9, 0.9))
+        odds = np.log(common / (1 - common)) + _evidence(could, said, recall, false)
+        new = 1 / (1 + np.exp(-odds))
+        moved = float(np.abs(new - applies)[count > 0].max(initial=0.0))
+        applies = new
         if moved < SETTLED:
             break
-    precision = (true + PRIOR * stated) / (of_said + PRIOR)
+    precision = ((applies * count) @ said + PRIOR * stated) / (of_said + PRIOR)
     return precision, recall, applies[kind[: len(votes.voted)]]
 
 

@@ -27,6 +27,7 @@ from tagcf.tags.media.lines import Line as ReadLine
 from tagcf.tags.media.ocr import ocr_lines
 from tagcf.tags.media.sound.transcript import transcript
 from tagcf.tags.readings import ItemReading, Readings, tables
+from tagcf.tags.roles.vocabulary import names_off
 from tagcf.tags.vocabulary import Vocabulary
 from tagcf.text import Language
 
@@ -100,6 +101,7 @@ def extract_names(
 ) -> Extracted:
     """Name topics and roles of items freely, and reduce them to covering sets."""
     settings = workspace.settings.llm
+    off = names_off(workspace.settings.roles.protected)
     rows: list[tuple[object, ...]] = []
     with Client(server_of(settings)) as client, Journal(workspace.out / JOURNAL) as journal:
         task = FreeTags(language, settings.frames)
@@ -107,7 +109,9 @@ def extract_names(
         for content, one in zip(contents, _closing(contents, told), strict=True):
             if one.value is None:
                 continue
-            for kind, names in (("topic", one.value.topics), ("role", one.value.roles)):
+            # The model is told not to name such roles; that is no guarantee.
+            roles = [name for name in one.value.roles if name.name.casefold() not in off]
+            for kind, names in (("topic", one.value.topics), ("role", roles)):
                 rows += [
                     (content.item, kind, name.name, name.strength, name.confidence, name.reason)
                     for name in names

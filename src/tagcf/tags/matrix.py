@@ -152,7 +152,7 @@ def _assemble(rows: pl.DataFrame, items: IdMap, tags: tuple[Tag, ...]) -> TagMat
         rows["item"].to_numpy().astype(np.int32),
         rows["tag"].replace_strict(column, return_dtype=pl.Int32).to_numpy().astype(np.int32),
     )
-    codes = rows["source"].replace_strict(number, return_dtype=pl.Int8).to_numpy().astype(np.int8)
+    codes = rows["source"].replace_strict(number, return_dtype=pl.Int16).to_numpy().astype(np.int16)
     shape = (len(items), len(tags))
 
     def matrix(values: np.ndarray) -> sparse.csr_array:

@@ -58,15 +58,6 @@ def join_modalities(
     return Joined(replace(matrix, version=texts.version), fused.reliability)
 
 
-def together(parts: Sequence[Readings]) -> Readings:
-    """Readings of several kinds as one."""
-    return Readings(
-        pl.concat([one.found for one in parts]),
-        pl.concat([one.missing for one in parts]),
-        pl.concat([one.readable for one in parts]),
-    )
-
-
 def write_evidence(workspace: Workspace, readings: Readings) -> Path:
     """Write what was found where, and what could not be read, to ``out/``; each atomically."""
     target = workspace.out / EVIDENCE
@@ -95,16 +86,16 @@ def evidence_of(workspace: Workspace, written: pl.DataFrame, item: str) -> ItemE
     """
     mine = pl.col("item_id") == item
     tags = written.filter(mine).drop("item_id").sort("strength", descending=True)
-    found = _table(workspace, EVIDENCE)
-    lost = _table(workspace, MISSING)
+    found = _of_item(workspace, EVIDENCE, item)
+    lost = _of_item(workspace, MISSING, item)
     if found is None or lost is None:
         empty = pl.DataFrame(schema=dict.fromkeys(["tag", "source", "quote"], pl.String))
         return ItemEvidence(tags, empty, ())
     missing = tuple(
         (source, reason_of(key, facts))
-        for source, key, facts in lost.filter(mine).select("source", "reason", "facts").rows()
+        for source, key, facts in lost.select("source", "reason", "facts").rows()
     )
-    return ItemEvidence(tags, found.filter(mine).drop("item_id"), missing)
+    return ItemEvidence(tags, found.drop("item_id"), missing)
 
 
 def reason_of(key: str, facts: str) -> Reason:
@@ -112,12 +103,13 @@ def reason_of(key: str, facts: str) -> Reason:
     return Reason(key, tuple(json.loads(facts).items()))
 
 
-def _table(workspace: Workspace, name: str) -> pl.DataFrame | None:
+def _of_item(workspace: Workspace, name: str, item: str) -> pl.DataFrame | None:
     path = workspace.out / name
     if not path.is_file():
         return None
     try:
-        return pl.read_parquet(path, hive_partitioning=False)
+        rows = pl.scan_parquet(path, hive_partitioning=False)
+        return rows.filter(pl.col("item_id") == item).collect()
     except (OSError, pl.exceptions.PolarsError) as broken:
         detail = str(broken).splitlines()[0]
         command = f"tagcf tag {workspace.root}"

@@ -11,8 +11,10 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +25,9 @@ from tagcf.tags.vocabulary import Vocabulary
 from tagcf.types import Reason
 
 FILE = "readings.jsonl"
+BLOCK = 4_096  # items in memory as rows
+
+Schema = Mapping[str, type[pl.DataType]]
 
 _FOUND = {
     "item_id": pl.String,
@@ -84,7 +89,6 @@ class Journal:
         self.path = path
         self.version = version
         self._places: dict[str, int] = {}
-        self._end = _end_of_whole_lines(path) if path.is_file() else 0
         for start, line in _lines(path):
             self._places[line.key] = start
 
@@ -96,8 +100,8 @@ class Journal:
         """Hash of all that a reading rests on."""
         told = [self.version, content.item, content.text]
         if content.media is not None:
-            told.append(str(content.media.path))
-            if content.media.path.is_file():
+            told.append(f"{content.media.path} {content.media.within}")
+            with contextlib.suppress(OSError, ValueError):  # absent, or no name that can be
                 facts = content.media.path.stat()
                 told += [str(facts.st_size), str(facts.st_mtime_ns)]
         return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
@@ -107,14 +111,16 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         key = self.key(content)
         line = _LINE.dump_json(_Line(key, read)) + b"\n"
-        with self.path.open("r+b" if self.path.is_file() else "w+b") as file:
-            file.truncate(self._end)  # what a crash left behind the last whole line
-            file.seek(self._end)
+        self.path.touch()
+        with self.path.open("r+b") as file:
+            _wait_for_others(file.fileno())
+            end = _end_of_whole_lines(self.path)
+            file.truncate(end)  # what a crash left behind the last whole line
+            file.seek(end)
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
-        self._places[key] = self._end
-        self._end += len(line)
+        self._places[key] = end
 
     def read(self, contents: Iterable[Content]) -> Iterator[ItemReading]:
         """Readings of these items, in their order; items without one are passed over."""
@@ -158,10 +164,27 @@ def read_media(
 
 
 def tables(readings: Iterable[ItemReading]) -> Readings:
-    """Put readings into tables."""
+    """Put readings into tables, `BLOCK` items at a time: rows take more room than columns."""
+    parts = [Readings(_table([], _FOUND), _table([], _MISSING), _table([], _READABLE))]
+    rest = iter(readings)
+    while block := list(islice(rest, BLOCK)):
+        parts.append(_tables(block))
+    return together(parts)
+
+
+def together(parts: Sequence[Readings]) -> Readings:
+    """Readings of several kinds, or of several blocks of items, as one."""
+    return Readings(
+        pl.concat([one.found for one in parts]),
+        pl.concat([one.missing for one in parts]),
+        pl.concat([one.readable for one in parts]),
+    )
+
+
+def _tables(readings: Iterable[ItemReading]) -> Readings:
     found: list[tuple[object, ...]] = []
     missing: list[tuple[object, ...]] = []
-    readable: list[tuple[str, str]] = []
+    readable: list[tuple[object, ...]] = []
     for one in readings:
         for tag in one.reading.found:
             where = tag.evidence
@@ -174,11 +197,11 @@ def tables(readings: Iterable[ItemReading]) -> Readings:
             lost.add(gap.source)
         said_by = {tag.source for tag in one.reading.found}
         readable += [(one.item, name) for name in one.sources if name not in lost - said_by]
-    return Readings(
-        pl.DataFrame(found, schema=_FOUND, orient="row"),
-        pl.DataFrame(missing, schema=_MISSING, orient="row"),
-        pl.DataFrame(readable, schema=_READABLE, orient="row"),
-    )
+    return Readings(_table(found, _FOUND), _table(missing, _MISSING), _table(readable, _READABLE))
+
+
+def _table(rows: list[tuple[object, ...]], schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _told(reason: Reason | None) -> tuple[str | None, str | None]:
@@ -199,6 +222,14 @@ def _lines(path: Path) -> Iterator[tuple[int, _Line]]:
                 with contextlib.suppress(ValidationError):
                     yield start, _LINE.validate_json(raw)
             start += len(raw)
+
+
+def _wait_for_others(file: int) -> None:
+    """Until the file is closed no other process adds a line."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _end_of_whole_lines(path: Path) -> int:

@@ -59,8 +59,10 @@ def channel(tmp_path: Path, scripted: Callable[[Answerer], Scripted]) -> tuple[P
         f'[content]\ntext = ["title"]\n[llm]\nbase_url = "{server.address}"\nmodel = "tiny"\n'
     )
     (tmp_path / "tagcf.toml").write_text(settings, "utf-8")
-    when = ("周末", "雨天")
-    rows = [f"{k},第{k}期 {when[k // 5 % 2]} {TOPICS[k % 5]}" for k in range(ITEMS)]
+    when, where = ("周末", "雨天"), ("客厅", "阳台", "公园", "老家", "学校")
+    rows = [
+        f"{k},第{k}期 {when[k // 5 % 2]} {where[k // 10 % 5]} {TOPICS[k % 5]}" for k in range(ITEMS)
+    ]
     (tmp_path / "items.csv").write_text("\n".join(["item_id,title", *rows]) + "\n", "utf-8")
     return tmp_path, server
 

@@ -31,7 +31,6 @@ MOST = 12  # beats of one work
 LINES = 120  # lines that are numbered; of more, as many are taken evenly
 
 Part = Literal["opening", "build-up", "turn", "climax", "resolution"]
-_PARTS: tuple[Part, ...] = ("opening", "build-up", "turn", "climax", "resolution")
 
 _INSTRUCTIONS = """\
 You follow how the feeling of a short video develops. Its spoken and written lines and its \

@@ -78,9 +78,11 @@ def opened(path: Path) -> Iterator[InputContainer]:
     """
     av = library()
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+            raise MediaError("media.no_media", path=str(path), known=READABLE)
         file = path.open("rb")
-    except OSError as error:
-        detail = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        detail = getattr(error, "strerror", None) or str(error)
         raise MediaError("media.not_opened", path=str(path), detail=detail) from error
     with file:
         if not path.stat().st_size:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import metadata, util
+from importlib import metadata
 
 from tagcf.tags.evidence import Encoder
 from tagcf.tags.media.frames import Frames
+from tagcf.tags.media.labels import ImageLabels
 from tagcf.tags.media.ocr import OnScreenText
 from tagcf.tags.media.sound.kind import AudioKind
 from tagcf.tags.media.sound.signals import NaturalSound, Sound, VoiceTone
@@ -26,14 +27,9 @@ _MODELS = (
 )
 
 
-def media_installed() -> bool:
-    """Whether files can be decoded at all."""
-    return util.find_spec("av") is not None
-
-
 def media_encoders() -> tuple[Encoder, ...]:
     """All encoders of media; those whose models are not installed say so for every item."""
-    seen: tuple[Encoder, ...] = (Frames(), OnScreenText(), FacialExpression())
+    seen: tuple[Encoder, ...] = (Frames(), OnScreenText(), ImageLabels(), FacialExpression())
     heard: tuple[Encoder, ...] = (Sound(), AudioKind(), Speech(), VoiceTone(), NaturalSound())
     return seen + heard
 

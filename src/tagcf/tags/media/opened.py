@@ -35,6 +35,7 @@ from tagcf.types import Reason
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
 
+    from tagcf.tags.media.sound.measures import Heard
     from tagcf.tags.media.watch import Watched
 
 Samples = NDArray[np.float32]
@@ -63,6 +64,8 @@ class Media:
     longest_s
         Seconds that are read of a longer file, so that time and memory per item are bounded
         (sound is 64 kB a second). What is left out is said in `faults`.
+    within
+        Folder that the file must be in, links followed; a file outside is not opened. None: any.
 
     Notes
     -----
@@ -70,13 +73,19 @@ class Media:
     the start, and `MissingExtraError` where PyAV is not installed.
     """
 
-    def __init__(self, path: Path | str, longest_s: float = 600.0) -> None:
+    def __init__(
+        self, path: Path | str, longest_s: float = 600.0, within: Path | None = None
+    ) -> None:
         self.path = Path(path)
         self.longest_s = longest_s
+        self.within = within
         self.faults: dict[str, Reason] = {}  # "video", "audio": why it was not read to its end
         self._facts: Facts | MediaError | None = None
+        if within is not None and not self.path.resolve().is_relative_to(within.resolve()):
+            self._facts = MediaError("media.outside", path=self.path, folder=within)
         self._audio: Samples | None = None
         self._watched: Watched | None = None
+        self.heard: Heard | None = None  # kept by those who measure the sound
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +95,7 @@ class Media:
 
     def close(self) -> None:
         """Let go of what was decoded; a later question would decode again."""
-        self._audio = self._watched = None
+        self._audio = self._watched = self.heard = None
 
     @property
     def facts(self) -> Facts:

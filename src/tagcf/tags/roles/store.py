@@ -60,7 +60,7 @@ def read_logic(workspace: Workspace) -> LogicGraph:
     OutputError
         Nothing has been written yet, it cannot be read, or another program wrote it.
     """
-    table, facts = _read(workspace, LOGIC_FILE, "--logic")
+    table, facts = _read(workspace, LOGIC_FILE, "--roles")
     try:
         topics, roles = _tags(facts["topics"]), _tags(facts["roles"])
         to_roles, to_topics, same_item = (_edges(table, kind, topics, roles) for kind in KINDS)
@@ -76,12 +76,12 @@ def read_logic(workspace: Workspace) -> LogicGraph:
             n_engagements=facts["n_engagements"],
         )
     except _FOREIGN as foreign:
-        raise _foreign(workspace, LOGIC_FILE, "--logic") from foreign
+        raise _foreign(workspace, LOGIC_FILE, "--roles") from foreign
 
 
 def logic_versions(workspace: Workspace) -> dict[str, str]:
     """Versions that the graph on disk was made with; empty where none were given."""
-    return dict(_read(workspace, LOGIC_FILE, "--logic")[1].get("versions", {}))
+    return dict(_read(workspace, LOGIC_FILE, "--roles")[1].get("versions", {}))
 
 
 def write_user_roles(workspace: Workspace, found: UserRoles) -> Path:

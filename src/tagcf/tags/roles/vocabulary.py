@@ -79,6 +79,13 @@ def _allowed(on: frozenset[Protected]) -> RoleVocabulary:
     )
 
 
+def names_off(protected: Collection[Protected]) -> frozenset[str]:
+    """Names, case-folded, of the roles that touch an attribute which is not among `protected`."""
+    on = {role.slug for role in allowed_roles(protected).roles}
+    off = (names_of(role) for role in all_roles().roles if role.slug not in on)
+    return frozenset().union(*off)
+
+
 def parse_roles(content: bytes) -> RoleVocabulary:
     """Read roles from TOML: ``[part]`` tables of ``slug = {zh, en, aliases, protected, …}``.
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tagcf.tags.student.model import EXAMPLES, TEXTS, compare, fit_student, lessons_of
+from tagcf.tags.student.model import (
+    EXAMPLES,
+    TEXTS,
+    compare,
+    fit_student,
+    hold_out,
+    lessons_of,
+)
 from tagcf.tags.vocabulary import Vocabulary
 
 DECAYS = np.linspace(0.2, 1.5, 14)  # of the power law, tried one by one
@@ -49,9 +56,7 @@ def learning_curve(
     Sizes beyond what is left after holding out are passed over; the largest part is always added.
     """
     lessons = lessons_of(texts, teacher_tags, vocabulary)
-    order = np.random.default_rng(seed).permutation(len(lessons.texts))
-    n_held = round(len(order) * held_share)
-    held, rest = order[:n_held], order[n_held:]
+    held, rest = hold_out(lessons.texts, held_share, seed)
     points: list[CurvePoint] = []
     for size in sorted({*(one for one in sizes if one < len(rest)), len(rest)}):
         if size < TEXTS:

@@ -58,7 +58,7 @@ def share_strength(
         columns.append(parent[step])
         values.append(strength[entry] * up ** far[step])
         trust.append(matrix.confidence.data[entry])
-        codes.append(np.full(len(entry), tree, np.int8))
+        codes.append(np.full(len(entry), tree, np.int16))
     return _strongest(
         matrix,
         tags,
@@ -145,6 +145,6 @@ def _strongest(
         tags=tags,
         strength=table(value, np.float32),
         confidence=table(trust, np.float32),
-        source=table(code, np.int8),
+        source=table(code, np.int16),
         sources=sources,
     )

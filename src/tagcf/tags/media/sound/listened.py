@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 
 from tagcf.errors import MediaError, MissingExtraError, TagCFError
@@ -14,10 +12,6 @@ from tagcf.tags.media.sound.spectrum import Samples
 from tagcf.types import Reason
 
 _LOUDEST = 8.0  # full scale is 1; decoders overshoot, but not to this
-
-_LOUDEST = 8.0  # full scale is 1; decoders overshoot, but not to this
-
-_HEARD: WeakKeyDictionary[Media, Heard] = WeakKeyDictionary()
 
 
 def sound_of(content: Content, source: str) -> Media | Missing:
@@ -37,10 +31,10 @@ def sound_of(content: Content, source: str) -> Media | Missing:
 
 
 def heard(media: Media) -> Heard:
-    """Measures of a sound; made once for each media as long as it lives."""
-    if media not in _HEARD:
-        _HEARD[media] = measure_sound(samples_of(media))
-    return _HEARD[media]
+    """Measures of a sound; made once for each media until it is closed."""
+    if media.heard is None:
+        media.heard = measure_sound(samples_of(media))
+    return media.heard
 
 
 def samples_of(media: Media) -> Samples:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from tagcf.types import Floats
 
@@ -37,6 +36,8 @@ class Loudness:
 def loudness(samples: NDArray[np.float32], rate: int) -> Loudness:
     """Measure (m,) samples; the last, incomplete tenth counts for peak and RMS only."""
     size = round(PART_S * rate)
+    from scipy import signal  # a second to load
+
     weighting = k_weighting(rate)
     state = np.zeros((len(weighting), 2))
     weighted, plain, peak, total = [np.zeros(0)], [np.zeros(0)], 0.0, 0.0

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 from scipy.ndimage import binary_closing, uniform_filter1d
 
 from tagcf.tags.media.sound.loudness import decibels
@@ -59,8 +58,10 @@ def prosody(frames: SoundFrames, spans: Sequence[Span] | None = None) -> Prosody
     low, middle, high = (
         np.percentile(pitch, [10, 50, 90]) if len(pitch) >= LEAST_VOICED else (0.0, 0.0, 0.0)
     )
+    from scipy.signal import find_peaks  # a second to load
+
     vowels = _level(frames.voice_power)
-    peaks = signal.find_peaks(
+    peaks = find_peaks(
         vowels,
         height=_floor(vowels[inside]),
         prominence=DIP_DB,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
+from scipy import fft
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from tagcf.types import Floats
@@ -64,8 +64,10 @@ def tempo(onset: NDArray[np.float32], step: float) -> Tempo | None:
 
 def onsets(onset: NDArray[np.float32], step: float) -> NDArray[np.intp]:
     """Frames at which something begins to sound."""
+    from scipy.signal import find_peaks  # a second to load
+
     apart = max(1, round(APART_S / step))
-    return signal.find_peaks(_standing_out(onset, step), height=ONSET, distance=apart)[0]
+    return find_peaks(_standing_out(onset, step), height=ONSET, distance=apart)[0]
 
 
 def _standing_out(onset: NDArray[np.float32], step: float) -> Floats:
