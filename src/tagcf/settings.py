@@ -20,7 +20,7 @@ FILE_NAME = "tagcf.toml"
 # Variables that speak to the command and its tests, not to a workspace.
 NO_SETTINGS = {
     *("TAGCF_LANG", "TAGCF_DEBUG"),
-    *("TAGCF_SHARED", "TAGCF_REQUIRE_SHARED", "TAGCF_REQUIRE_BROWSER"),
+    *("TAGCF_SHARED", "TAGCF_REQUIRE_SHARED", "TAGCF_REQUIRE_BROWSER", "TAGCF_REQUIRE_MEDIA"),
 }
 
 
