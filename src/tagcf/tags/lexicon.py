@@ -32,11 +32,11 @@ class Lexicon:
         strength = 1 - (1 - name_hit)^names · (1 - keyword_hit)^keywords · (1 - word_hit)^words …
 
     so with the defaults one keyword gives .60, two .84, a name .90. Names and keywords are the
-    vocabulary's; words and hints those of ``words.toml``, of which one alone stays under .5. On the
-    ``tune`` texts of ``benchmarks/labels`` 63% of the words and 38% of the hints found stood for a
-    right tag; since those texts had been read when the words were written, they are believed
-    less. Confidence is how sure the surest term is of its tag: `name_trust` for a name, else
-    the chance of its kind plus .1, divided by the number of tags that claim the term.
+    vocabulary's; words and hints those of ``words.toml``, of which one alone stays under .5: they
+    were written after reading the ``tune`` texts of ``benchmarks/labels``, and are believed less
+    than what they found there. Confidence is how sure the surest term is of its tag:
+    `name_trust` for a name, else the chance of its kind plus .1, divided by the number of tags
+    that claim the term.
     """
 
     name_hit: float = 0.9
