@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from email.utils import parsedate_to_datetime
@@ -83,4 +84,4 @@ def seconds_to_wait(header: str | None) -> float | None:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
         except (ValueError, OverflowError, OSError):
             return None
-    return max(seconds, 0.0) if seconds == seconds else None  # noqa: PLR0124 - NaN
+    return None if math.isnan(seconds) else max(seconds, 0.0)

@@ -83,11 +83,7 @@ def write_proposals(workspace: Workspace, made: Iterable[Proposal]) -> Path:
     kept: list[Proposal] = []
     for one in made:
         old = before.pop(one.id, None)
-        if old is not None:
-            one = replace(  # noqa: PLW2901 (the proposal as the person left it)
-                one, status=old.status, names=old.names, slug=old.slug, zh=old.zh, en=old.en
-            )
-        kept.append(one)
+        kept.append(one if old is None else _as_left(one, old))
     kept += [one for one in before.values() if one.status != "open"]
     version = tree_vocabulary(workspace).version
     lines = [f"# {line}" for line in say("tree.proposals_head").splitlines()]
@@ -96,6 +92,11 @@ def write_proposals(workspace: Workspace, made: Iterable[Proposal]) -> Path:
         lines += ["", f"# {describe(one)}", "[[proposal]]", *_lines(one)]
     write_text(path, "\n".join(lines) + "\n")
     return path
+
+
+def _as_left(made: Proposal, old: Proposal) -> Proposal:
+    """Return a proposal made anew, with what a person has written into the old one."""
+    return replace(made, status=old.status, names=old.names, slug=old.slug, zh=old.zh, en=old.en)
 
 
 def describe(proposal: Proposal) -> str:
