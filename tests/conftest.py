@@ -107,6 +107,18 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
+def checked(run: Run) -> Run:
+    """Like ``run``, and the exit code must be 0: ``checked("tag", folder, code=1)``."""
+
+    def call(*arguments: object, code: int = 0) -> Done:
+        done = run(*arguments)
+        assert done.returncode == code, done.stderr
+        return done
+
+    return call
+
+
+@pytest.fixture
 def run_process() -> Run:
     """Like ``run``, in a process of its own: slower, and nothing shared."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tagcf.effects.methods import TwoStage as TwoStage
     from tagcf.effects.task import Question as Question
     from tagcf.errors import TagCFError as TagCFError
+    from tagcf.recommend.recommender import Recommender as Recommender
     from tagcf.tags.encode import encode_tags as encode_tags
     from tagcf.tags.matrix import load_tags as load_tags
 
@@ -56,6 +57,7 @@ _HOME = {
     "learn_bias": "tagcf.effects.learned_bias",
     "fit_response": "tagcf.counterfactual.model",
     "what_if": "tagcf.counterfactual.answer",
+    "Recommender": "tagcf.recommend.recommender",
     "TagCFError": "tagcf.errors",
 }
 

@@ -148,6 +148,26 @@ class TreeSettings(_Section):
 
     share_up: Share = Field(0.0, description="how much of a child's strength its parent gets")
     share_down: Share = Field(0.0, description="how far a parent supports a child seen weakly")
+    mine_share: Share = Field(
+        0.5, description="share of the content whose behaviour may propose changes; 0: none"
+    )
+
+
+class RecommendSettings(_Section):
+    """What is recommended, and by which behaviour."""
+
+    positive: str | None = Field(
+        None, description="outcome that makes an impression part of a history; default the first"
+    )
+    positive_from: float | None = Field(
+        None, description="positive from this value on; default 1, and 0.5 for rates"
+    )
+    utility: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        {}, description="outcome -> what one unit of it is worth; empty: 1 for the first outcome"
+    )
+    explore: Share = Field(
+        0.02, description="share of the places of a list that is drawn at random, its chance logged"
+    )
 
 
 class LLMSettings(_Section):
@@ -195,6 +215,7 @@ class Settings(_Section):
     tags: TagSettings = TagSettings()
     tree: TreeSettings = TreeSettings()
     roles: RoleSettings = RoleSettings()
+    recommend: RecommendSettings = RecommendSettings()
     llm: LLMSettings = LLMSettings()
     language: Literal["zh", "en"] | None = Field(
         None, description="language of messages and report"

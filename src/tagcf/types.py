@@ -238,6 +238,9 @@ class TagMatrix:
     source: sparse.csr_array  # (I, T) int16: 1 + position in `sources`
     sources: tuple[str, ...]
     version: str = ""  # of the tag tree that the tags were made with
+    # Slugs of tags that were proposed from behaviour, and (I,) the items whose behaviour had no
+    # part in that: effects of these tags are told from those items alone.
+    unseen: tuple[tuple[str, Mask], ...] = ()
 
     def carried(self, threshold: float = 0.5) -> sparse.csr_array:
         """(I, T) float32 0/1: which items carry which tags."""
@@ -347,3 +350,171 @@ class WhatIf:
     supported: bool
     reason: Reason | None
     contributions: tuple[Contribution, ...]
+
+
+# ── (5) recommending ────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class TagReason:
+    """What one tag of an item does to an outcome, on the outcome's scale, with its 95% interval.
+
+    `score_change` is what the item's score would be without the tag, less what it is; ``None``
+    where scores do not look at predicted outcomes, so that the tag tells why people like such
+    items and not why this one was ranked here.
+    """
+
+    tag: str
+    tag_zh: str
+    tag_en: str
+    outcome: str
+    delta: float
+    ci_low: float
+    ci_high: float
+    rung: Rung
+    score_change: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReason:
+    """What one event of the history adds to an item's score, in units of the score."""
+
+    item: str
+    ts: float | None  # epoch seconds
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """History reasons put to the test: the item is scored again without the events they name.
+
+    `without_others` is its score without as many of the other events, those that add the most;
+    ``None`` where there are fewer.
+    """
+
+    score: float
+    without_evidence: float
+    without_others: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the named events carry the score, and more of it than others do."""
+        fell = self.without_evidence < self.score
+        return fell and (
+            self.without_others is None or self.without_evidence <= self.without_others
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What one steering rule did to one item.
+
+    `rank_without` is the item's rank had this rule alone not acted; ``None``: it would not have
+    been among the candidates.
+    """
+
+    rule: str
+    tag: str
+    weight: float
+    score_change: float
+    rank: int
+    rank_without: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """One place of a list. `outcomes` are expected values of showing the item to the user."""
+
+    item: str
+    score: float
+    outcomes: tuple[tuple[str, float], ...]
+    reasons: tuple[TagReason, ...]
+    history: tuple[HistoryReason, ...]
+    fidelity: Fidelity | None
+    steered: tuple[Steered, ...] = ()
+    propensity: float | None = None  # chance of this item at this place, where exploration is on
+    randomized: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What a list was made with: versions, and the settings and rules that had a part in it."""
+
+    model: str
+    effects: str | None
+    tags: str | None
+    settings: tuple[tuple[str, str], ...]
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A list for one user or history, best first. `notes` say what limits it.
+
+    `blocked` are items that would have been in the list but for a rule: (item, rule).
+    """
+
+    user: str | None
+    items: tuple[RankedItem, ...]
+    acted: Acted
+    notes: tuple[Reason, ...] = ()
+    blocked: tuple[tuple[str, str], ...] = ()
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why an item is not in the list.
+
+    `removed` is None where it merely ranks below. `rival` is the last item of the list; `lacks`
+    are events that add more to the rival than to the item (share: by how much), `tags` what the
+    rival's tags do that the item lacks.
+    """
+
+    removed: Reason | None
+    rival: str | None
+    gap: float | None  # score of the rival less the item's
+    lacks: tuple[HistoryReason, ...]
+    tags: tuple[TagReason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that would move an item into the list or out of it, checked by ranking again.
+
+    kind "without": the history had not had `what` (items); "with": it had had them, last;
+    "boost": a boost of the tag in `what` by `weight`; "unsteered": the rule in `what` did not act;
+    "untag", "tag": the item lost or had the tags in `what`, by their effects.
+    """
+
+    kind: Literal["without", "with", "boost", "unsteered", "untag", "tag"]
+    what: tuple[str, ...]
+    weight: float | None
+    rank: int | None  # after the change; None: no longer a candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an item is, or is not, recommended to a user.
+
+    The score is `base` + the shares of all `history` events (exactly, with method "exact";
+    with "occlusion" a share is what the score loses without the event) + what rules added. Where a
+    utility decides, these are of the model's score, which is one of its features.
+    """
+
+    user: str | None
+    item: str
+    k: int
+    rank: int | None  # None: not a candidate
+    score: float | None
+    base: float
+    method: Literal["exact", "occlusion"]
+    history: tuple[HistoryReason, ...]
+    reasons: tuple[TagReason, ...]
+    outcomes: tuple[tuple[str, float], ...]
+    fidelity: Fidelity | None
+    rank_without_evidence: int | None
+    steered: tuple[Steered, ...]
+    why_not: WhyNot | None
+    changes: tuple[Change, ...]
+    acted: Acted
+    notes: tuple[Reason, ...] = ()
+    simulated: bool = False

@@ -78,3 +78,58 @@ def test_what_cannot_be_guessed_is_said(workspace: Make, run: Callable[..., obje
     assert "looks like an outcome" in run("init", folder).stderr
     (folder / "impressions.csv").unlink()
     assert "no impression log" in run("init", folder).stderr
+
+
+def test_a_column_of_films_is_found_and_covers_are_left(
+    workspace: Make, run: Callable[..., object]
+) -> None:
+    folder = workspace(
+        impressions="item_id,click\n1,1\n2,0\n",
+        items=(
+            "item_id,cover,source_file,title\n"
+            "1,c/1.jpg,v/猫.MP4,小猫学会了开门\n2,c/2.jpg,v/b.flv,老歌合集\n3,c/3.jpg,,无片\n"
+        ),
+    )
+    done = run("init", folder, "--lang", "zh")
+    assert "媒体文件：source_file 列" in done.stderr
+    found = load_settings(folder).content
+    assert (found.media, found.text) == ("source_file", ["title"])
+
+
+def test_addresses_in_the_net_and_titles_are_no_media(
+    workspace: Make, run: Callable[..., object]
+) -> None:
+    folder = workspace(
+        impressions="item_id,click\n1,1\n2,0\n",
+        items="item_id,url,title\n1,https://a.example/1.mp4,how to open a .mp4\n2,https://a.example/2.mp4,b\n",
+    )
+    assert run("init", folder).returncode == 0
+    assert load_settings(folder).content.media is None
+
+
+def test_items_alone_can_be_tagged_and_other_verbs_say_what_they_want(
+    workspace: Make, run: Callable[..., object]
+) -> None:
+    folder = workspace(items="item_id,file\n1,a.wav\n2,b.png\n3,c.png\n")
+    done = run("init", folder)
+    assert done.returncode == 0
+    assert "tagcf tag" in done.stderr
+    assert "impressions.csv" in done.stderr
+    found = load_settings(folder)
+    assert (found.data.item, found.content.media, found.outcomes) == ("item_id", "file", {})
+    tagged = run("tag", folder, "--using", "lexicon")
+    assert tagged.returncode == 0, tagged.stderr
+    for verb in ("check", "effects"):
+        refused = run(verb, folder)
+        assert refused.returncode == 1
+        assert "impressions.csv" in refused.stderr
+
+
+def test_items_without_anything_to_read_are_no_workspace(
+    workspace: Make, run: Callable[..., object]
+) -> None:
+    folder = workspace(items="item_id,price\n1,3\n2,4\n")
+    done = run("init", folder)
+    assert done.returncode == 1
+    assert "impressions.csv" in done.stderr
+    assert not (folder / "tagcf.toml").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tagcf.cli import main
-from tagcf.text import choose_language
-
+Run = Callable[..., Any]
 ITEMS = (
     "item_id,title,file\n"
     "grey,带狗狗去露营,grey.png\n"
@@ -22,14 +21,6 @@ ITEMS = (
     "cut,camping,cut.mp4\n"
     "words,camping with my dog,\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def _plain_english(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TAGCF_LANG", "en")
-    monkeypatch.setenv("COLUMNS", "200")
-    yield
-    choose_language(None)
 
 
 @pytest.fixture
@@ -50,19 +41,9 @@ def channel(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> Any:
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    assert stopped.value.code == code, captured.err
-    return captured
-
-
-def test_files_are_read_once_and_what_is_missing_is_said(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = run(capsys, "tag", channel, "--using", "lexicon", "--json")
-    summary = json.loads(said.out)
+def test_files_are_read_once_and_what_is_missing_is_said(channel: Path, checked: Run) -> None:
+    said = checked("tag", channel, "--using", "lexicon", "--json")
+    summary = json.loads(said.stdout)
     assert summary["media"]["files"] == summary["media"]["read_now"] == 4
     written = pl.read_parquet(summary["output"])
     of = {item: set(tags) for item, tags in written.group_by("item_id").agg("tag").iter_rows()}
@@ -74,18 +55,16 @@ def test_files_are_read_once_and_what_is_missing_is_said(
         lost.filter(pl.col("item_id") == "gone")["source"]
     )
     assert "speech" in set(lost.filter(pl.col("item_id") == "tone")["source"])
-    assert "nowhere.mp4" in said.err
-    assert "cut.mp4" in said.err or summary["media"]["missing"]
-    again = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    assert "nowhere.mp4" in said.stderr
+    assert "cut.mp4" in said.stderr or summary["media"]["missing"]
+    again = json.loads(checked("tag", channel, "--using", "lexicon", "--json").stdout)
     assert again["media"]["read_now"] == 0
     assert again["tags"] == summary["tags"]
 
 
-def test_an_item_is_shown_with_its_evidence(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(capsys, "tag", channel, "--using", "lexicon")
-    shown = json.loads(run(capsys, "tag", channel, "--show", "grey", "--json").out)
+def test_an_item_is_shown_with_its_evidence(channel: Path, checked: Run) -> None:
+    checked("tag", channel, "--using", "lexicon")
+    shown = json.loads(checked("tag", channel, "--show", "grey", "--json").stdout)
     tags = {one["tag"]: one for one in shown["tags"]}
     [evidence] = tags["black-white"]["evidence"]
     assert evidence["source"] == "frames"
@@ -94,93 +73,81 @@ def test_an_item_is_shown_with_its_evidence(
     [words] = tags["dogs"]["evidence"]
     assert (words["source"], words["quote"]) == ("lexicon", "狗狗")
     assert "speech" in {source for one in shown["missing"] for source in one["sources"]}
-    table = run(capsys, "tag", channel, "--show", "grey")
-    assert "Black and white" in table.out
-    assert "no sound" in table.err
-    chinese = run(capsys, "tag", channel, "--show", "grey", "--lang", "zh")
-    assert "黑白影像" in chinese.out
+    table = checked("tag", channel, "--show", "grey")
+    assert "Black and white" in table.stdout
+    assert "no sound" in table.stderr
+    chinese = checked("tag", channel, "--show", "grey", "--lang", "zh")
+    assert "黑白影像" in chinese.stdout
 
 
-def test_media_may_be_left_out(channel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_media_may_be_left_out(channel: Path, checked: Run) -> None:
     summary = json.loads(
-        run(capsys, "tag", channel, "--using", "lexicon", "--no-media", "--json").out
+        checked("tag", channel, "--using", "lexicon", "--no-media", "--json").stdout
     )
     assert "media" not in summary
     assert not (channel / "out" / "readings.jsonl").exists()
 
 
-def test_an_item_that_does_not_exist_has_a_near_name(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    refused = run(capsys, "tag", channel, "--show", "grey", code=1)
-    assert "Run first" in refused.err
-    run(capsys, "tag", channel, "--using", "lexicon", "--no-media")
-    unknown = run(capsys, "tag", channel, "--show", "grei", code=2)
-    assert "grey" in unknown.err
+def test_an_item_that_does_not_exist_has_a_near_name(channel: Path, checked: Run) -> None:
+    refused = checked("tag", channel, "--show", "grey", code=1)
+    assert "Run first" in refused.stderr
+    checked("tag", channel, "--using", "lexicon", "--no-media")
+    unknown = checked("tag", channel, "--show", "grei", code=2)
+    assert "grey" in unknown.stderr
 
 
-def test_a_media_column_that_is_not_there_is_named(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_media_column_that_is_not_there_is_named(channel: Path, checked: Run) -> None:
     (channel / "tagcf.toml").write_text('[content]\nmedia = "film"\n', "utf-8")
-    refused = run(capsys, "tag", channel, code=1)
-    assert "film" in refused.err
-    assert "content.media" in refused.err
+    refused = checked("tag", channel, code=1)
+    assert "film" in refused.stderr
+    assert "content.media" in refused.stderr
 
 
-def test_danmaku_go_to_a_file_of_their_own(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_danmaku_go_to_a_file_of_their_own(channel: Path, checked: Run) -> None:
     lines = [f"tone,u{k},danmaku,想去露营" for k in range(6)] + ["words,u9,danmaku,好"]
     events = "\n".join(["item_id,user_id,action,text", *lines])
     (channel / "events.csv").write_text(events + "\n", "utf-8")
-    told = json.loads(run(capsys, "tag", channel, "--danmaku", "--json").out)
+    told = json.loads(checked("tag", channel, "--danmaku", "--json").stdout)
     assert [(one["item_id"], one["tag"], one["writers"]) for one in told["tags"]] == [
         ("tone", "camping", 6)
     ]
     assert told["used_by_effects"] is False
     assert not (channel / "out" / "item_tags.parquet").exists()
-    said = run(capsys, "tag", channel, "--danmaku")
-    assert "想去露营" in said.out
-    assert "no estimate uses these tags" in said.err
+    said = checked("tag", channel, "--danmaku")
+    assert "想去露营" in said.stdout
+    assert "no estimate uses these tags" in said.stderr
 
 
-def test_a_name_that_no_file_can_have_costs_only_that_item(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_name_that_no_file_can_have_costs_only_that_item(channel: Path, checked: Run) -> None:
     long = "x" * 300
     items = f"item_id,title,file\nlong,camping,{long}.mp4\ngrey,camping,grey.png\n"
     (channel / "items.csv").write_text(items, "utf-8")
-    summary = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    summary = json.loads(checked("tag", channel, "--using", "lexicon", "--json").stdout)
     written = pl.read_parquet(summary["output"])
     assert set(written.filter(pl.col("item_id") == "long")["tag"]) == {"camping"}
     assert "black-white" in set(written.filter(pl.col("item_id") == "grey")["tag"])
 
 
-def test_broken_free_names_say_how_to_make_them_again(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(capsys, "tag", channel, "--using", "lexicon", "--no-media")
+def test_broken_free_names_say_how_to_make_them_again(channel: Path, checked: Run) -> None:
+    checked("tag", channel, "--using", "lexicon", "--no-media")
     (channel / "out" / "free_tags.parquet").write_bytes(b"no table")
-    refused = run(capsys, "tag", channel, "--propose", code=1)
-    assert "free_tags.parquet" in refused.err
-    assert "--extract" in refused.err
+    refused = checked("tag", channel, "--propose", code=1)
+    assert "free_tags.parquet" in refused.stderr
+    assert "--extract" in refused.stderr
 
 
-def test_items_without_rows_are_refused(channel: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_items_without_rows_are_refused(channel: Path, checked: Run) -> None:
     (channel / "items.csv").write_text("item_id,title,file\n", "utf-8")
-    assert "no rows" in run(capsys, "tag", channel, code=1).err
+    assert "no rows" in checked("tag", channel, code=1).stderr
 
 
-def test_no_file_outside_the_workspace_is_opened(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_file_outside_the_workspace_is_opened(channel: Path, checked: Run) -> None:
     outside = channel.parent / f"{channel.name}-outside.wav"
     (channel / "tone.wav").rename(outside)
     items = f"item_id,title,file\ntone,,../{outside.name}\nlink,,link.wav\n"
     (channel / "items.csv").write_text(items, "utf-8")
     (channel / "link.wav").symlink_to(outside)
-    refused = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    refused = json.loads(checked("tag", channel, "--using", "lexicon", "--json").stdout)
     [missing] = refused["media"]["missing"]
     assert missing["items"] == 2
     assert "media_root" in missing["example"]
@@ -188,15 +155,13 @@ def test_no_file_outside_the_workspace_is_opened(
         settings.write('media_root = ".."\n')
     items = f"item_id,title,file\ntone,,{outside.name}\n"
     (channel / "items.csv").write_text(items, "utf-8")
-    read = json.loads(run(capsys, "tag", channel, "--using", "lexicon", "--json").out)
+    read = json.loads(checked("tag", channel, "--using", "lexicon", "--json").stdout)
     assert "sound" not in {one for gap in read["media"]["missing"] for one in gap["sources"]}
 
 
-def test_an_item_without_tags_is_no_unknown_item(
-    channel: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_item_without_tags_is_no_unknown_item(channel: Path, checked: Run) -> None:
     (channel / "items.csv").write_text("item_id,title,file\nbare,qwrtz,\n", "utf-8")
-    run(capsys, "tag", channel, "--using", "lexicon", "--no-media")
-    shown = run(capsys, "tag", channel, "--show", "bare")
-    assert "has no tags" in shown.err
-    run(capsys, "tag", channel, "--show", "nobody", code=2)
+    checked("tag", channel, "--using", "lexicon", "--no-media")
+    shown = checked("tag", channel, "--show", "bare")
+    assert "has no tags" in shown.stderr
+    checked("tag", channel, "--show", "nobody", code=2)

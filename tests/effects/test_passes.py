@@ -14,7 +14,7 @@ from tagcf.data.parts import from_arrow, to_arrow
 from tagcf.data.simulate import Platform, World, simulate
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.joint.fit import fits_together
-from tagcf.effects.linear import cell_tags, cells, passes
+from tagcf.effects.linear import cell_tags, own_rows, passes
 from tagcf.effects.linear.cells import CellSums, add_block, block_of, empty_sums, sum_cells
 from tagcf.effects.linear.design import Design, make_design, survey
 from tagcf.effects.methods import Joint
@@ -172,7 +172,7 @@ def test_single_precision_moves_no_estimate(rows: int, monkeypatch: pytest.Monke
     tags = tags_from_arrays(log.items, carried[order], list("abcd"))
     exact = estimate_effects(log, tags).effects
     monkeypatch.setattr(cell_tags, "DOUBLE_PRECISION", 0)
-    monkeypatch.setattr(cells, "LARGE", 0)
+    monkeypatch.setattr(own_rows, "FEWEST_CONTROLS", 0)
     for one, other in zip(exact, estimate_effects(log, tags).effects, strict=True):
         assert one.se is not None
         assert other.estimate == pytest.approx(one.estimate, abs=1e-3 * one.se)

@@ -203,7 +203,7 @@ def test_every_rule_has_a_clip_a_tag_and_words():
     names = set(Seen.__dataclass_fields__) | {"caption_share", "text_area"}
     for rule in picture_rules():
         assert f"media.measured_{rule.slopes[0].measure}" in catalogue()
-        asked = [*(slope.measure for slope in rule.slopes), *(name for name, _ in rule.least)]
+        asked = [*(slope.measure for slope in rule.slopes), *rule.needs]
         assert set(asked) <= names
         assert all(slope.none != slope.full for slope in rule.slopes)
 

@@ -164,7 +164,7 @@ def _no_index(path):
 @pytest.mark.parametrize(
     ("make", "key"),
     [
-        (lambda path: None, "media.not_opened"),
+        (lambda path: None, "media.not_found"),
         (Path.mkdir, "media.not_opened"),
         (Path.touch, "media.empty_file"),
         (_text, "media.no_media"),
@@ -204,11 +204,12 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
         _ = Media(pipe).facts
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path):
-    Image.new("1", (12_000, 10_000)).save(tmp_path / "bomb.png")
-    media = Media(tmp_path / "bomb.png")
-    assert list(media.frames(1)) == []
-    assert media.faults["video"].key == "media.nothing_decoded"
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, ending):
+    Image.new("L", (12_000, 10_000)).save(tmp_path / f"bomb.{ending}")
+    with pytest.raises(MediaError, match="12000 × 10000") as caught:
+        Media(tmp_path / f"bomb.{ending}").watched()
+    assert caught.value.key == "media.too_big"
 
 
 REAL = {

@@ -197,3 +197,18 @@ def test_an_unsure_label_is_none(upright_or_not, tmp_path):
     unsure = ImageLabels(upright_or_not.model, upright_or_not.labels, size=(48, 192), least=1.01)
     content = Content("item", media=Media(tmp_path / "a.png"))
     assert unsure.encode(content, default_vocabulary()).found == ()
+
+
+def test_small_print_in_every_picture_is_not_read_to_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("tagcf.tags.media.ocr.MOST_LINES", 5)
+    pages = [
+        written([(f"{name} {row * 11}", 60 + 100 * row, 60) for row in range(4)])
+        for name in ("Mountain", "Garden", "Kitchen", "Harbour")
+    ]
+    path = write_video(tmp_path / "pages.mp4", pages, times=[0, 2, 4, 6])
+    media = Media(path)
+    reading = OnScreenText().encode(Content("i", media=media), default_vocabulary())
+    shown = {line.text.partition(" ")[0] for line in ocr_lines(media)}
+    assert shown == {"Mountain", "Kitchen"}  # over the whole, not the beginning alone
+    [missing] = reading.missing
+    assert dict(missing.reason.facts) == {"read": 2, "whole": 4}

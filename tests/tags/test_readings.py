@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tagcf.errors import OutputError
 from tagcf.tags.evidence import Content, Evidence, Found, Missing, Reading
 from tagcf.tags.media.opened import Media
 from tagcf.tags.readings import BLOCK, ItemReading, Journal, read_media, tables
@@ -40,18 +41,24 @@ def items(*texts: str) -> Iterator[Content]:
     return (Content(f"i{at}", text) for at, text in enumerate(texts))
 
 
-def read(journal: Journal, encoder: Letters, *texts: str) -> int:
-    return read_media(items(*texts), [encoder], default_vocabulary(), journal)
+def read(path: Path, encoder: Letters, *texts: str) -> int:
+    with Journal(path, "1") as journal:
+        return read_media(items(*texts), [encoder], default_vocabulary(), journal)
+
+
+def kept(path: Path, *texts: str) -> list[ItemReading]:
+    with Journal(path, "1") as journal:
+        return list(journal.read(items(*texts)))
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     path, first = tmp_path / "out" / "readings.jsonl", Letters()
     with pytest.raises(KeyboardInterrupt):
-        read(Journal(path, "1"), first, "ab", "c", "stop", "d")
+        read(path, first, "ab", "c", "stop", "d")
     again = Letters()
-    assert read(Journal(path, "1"), again, "ab", "c", "", "d") == 2
+    assert read(path, again, "ab", "c", "", "d") == 2
     assert again.asked == ["i2", "i3"]
-    told = tables(Journal(path, "1").read(items("ab", "c", "", "d")))
+    told = tables(kept(path, "ab", "c", "", "d"))
     assert told.found.select("item_id", "tag", "quote", "start_s").rows() == [
         ("i0", "a", "a", 1.5),
         ("i0", "b", "b", 1.5),
@@ -65,22 +72,22 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 7, 40])
 def test_a_line_that_a_crash_cut_off_is_read_again(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "readings.jsonl"
-    read(Journal(path, "1"), Letters(), "ab", "c", "de")
+    read(path, Letters(), "ab", "c", "de")
     path.write_bytes(path.read_bytes()[:-cut])
     again = Letters()
-    assert read(Journal(path, "1"), again, "ab", "c", "de") == 1
+    assert read(path, again, "ab", "c", "de") == 1
     assert again.asked == ["i2"]
-    assert len(list(Journal(path, "1").read(items("ab", "c", "de")))) == 3
+    assert len(kept(path, "ab", "c", "de")) == 3
 
 
 def test_a_broken_line_in_the_middle_loses_only_itself(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
-    read(Journal(path, "1"), Letters(), "ab", "c", "de")
+    read(path, Letters(), "ab", "c", "de")
     lines = path.read_bytes().split(b"\n")
     lines[1] = b"\xff" + lines[1][1:]
     path.write_bytes(b"\n".join(lines))
     again = Letters()
-    assert read(Journal(path, "1"), again, "ab", "c", "de") == 1
+    assert read(path, again, "ab", "c", "de") == 1
     assert again.asked == ["i1"]
 
 
@@ -89,20 +96,29 @@ def test_changes_are_read_again(tmp_path: Path) -> None:
     media.write_bytes(b"1")
     content = Content("i", "a", Media(media))
     for version, expected in (("1", 1), ("1", 0), ("2", 1)):
-        journal = Journal(path, version)
-        assert read_media([content], [Letters()], default_vocabulary(), journal) == expected
+        with Journal(path, version) as journal:
+            assert read_media([content], [Letters()], default_vocabulary(), journal) == expected
     media.write_bytes(b"12")
-    assert read_media([content], [Letters()], default_vocabulary(), Journal(path, "2")) == 1
+    with Journal(path, "2") as journal:
+        assert read_media([content], [Letters()], default_vocabulary(), journal) == 1
 
 
-def test_two_runs_at_once_keep_each_other_s_readings(tmp_path: Path) -> None:
+def test_two_runs_at_once_are_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
-    one, other = Journal(path, "1"), Journal(path, "1")
-    read(one, Letters(), "ab")
-    read_media([Content("j", "c")], [Letters()], default_vocabulary(), other)
-    read(one, Letters(), "ab", "c", "de")
-    kept = Journal(path, "1").read([*items("ab", "c", "de"), Content("j", "c")])
-    assert [line.item for line in kept] == ["i0", "i1", "i2", "j"]
+    with Journal(path, "1") as one:
+        read_media(items("ab"), [Letters()], default_vocabulary(), one)
+        with pytest.raises(OutputError, match=r"readings\.jsonl is in use"):
+            Journal(path, "1")
+        read_media(items("ab", "c"), [Letters()], default_vocabulary(), one)
+    assert [line.item for line in kept(path, "ab", "c")] == ["i0", "i1"]
+
+
+def test_a_line_of_another_form_is_no_reading(tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    path.write_text('{"key":"00","item":{"item":"i0"}}\n', "utf-8")
+    assert kept(path, "ab") == []
+    assert read(path, Letters(), "ab") == 1
+    assert len(kept(path, "ab")) == 1
 
 
 def test_tables_of_more_items_than_a_block() -> None:

@@ -13,10 +13,11 @@ from scipy import signal
 
 from tagcf.tags.evidence import Content, Reading
 from tagcf.tags.media.opened import Media
+from tagcf.tags.media.rules import LEAST, sound_rules
 from tagcf.tags.media.sound import kind, voice
 from tagcf.tags.media.sound.kind import AudioKind, kind_installed, kinds_of, music_alone
 from tagcf.tags.media.sound.listened import samples_of
-from tagcf.tags.media.sound.rules import LEAST, fact_of, found_by_rules, sound_rules
+from tagcf.tags.media.sound.rules import fact_of, found_in_sound
 from tagcf.tags.media.sound.signals import NaturalSound, Sound, VoiceTone, measured_in
 from tagcf.tags.media.sound.speech import Speech
 from tagcf.tags.media.sound.voice import (
@@ -111,7 +112,8 @@ def test_rules_name_tags_and_measures_that_exist(content):
     for rule in sound_rules():
         assert rule.tag in slugs
         assert {rule.measure, *rule.needs, *rule.unless_known, *rule.only_without} <= set(measured)
-        assert rule.none != rule.full
+        (slope,) = rule.slopes
+        assert slope.none != slope.full
         assert 0 < rule.trust < 1
         for language in ("zh", "en"):
             choose_language(language)
@@ -122,20 +124,25 @@ def test_rules_name_tags_and_measures_that_exist(content):
 def test_strength_rises_in_a_line_where_the_rule_applies(rule):
     held = {name: max(low, min(high, 1e3)) for name, (low, high) in rule.needs.items()}
 
+    (slope,) = rule.slopes
+
     def at(share):
-        return rule.strength({rule.measure: rule.none + share * (rule.full - rule.none)} | held)
+        return rule.strength({rule.measure: slope.none + share * (slope.full - slope.none)} | held)
+
+    def without(name):
+        return {one: value for one, value in there.items() if one != name}
 
     if rule.measure not in rule.needs:
         assert [at(share) for share in (-1, 0, 0.25, 1, 2)] == pytest.approx([0, 0, 0.25, 1, 1])
-    there = {rule.measure: rule.full} | held
+    there = {rule.measure: slope.full} | held
     assert rule.strength(there) == 1
     for name in (*rule.needs, rule.measure):
-        assert rule.strength(there | {name: None}) == 0
+        assert rule.strength(without(name)) == 0
     for name, (low, high) in rule.needs.items():
         outside = low - 1 if np.isinf(high) else high + 1
         assert rule.strength(there | {name: outside}) == 0
     for name, (low, high) in rule.unless_known.items():
-        assert rule.strength(there | {name: None}) == 1
+        assert rule.strength(without(name)) == 1
         assert (
             rule.strength(there | {name: high + 1}) == rule.strength(there | {name: low - 1}) == 0
         )
@@ -145,14 +152,14 @@ def test_strength_rises_in_a_line_where_the_rule_applies(rule):
 
 def test_weak_tags_and_tags_outside_the_vocabulary_are_not_given():
     silent = {"silence_share": 0.6 + 0.35 * (LEAST - 0.01), "duration_s": 10.0}
-    assert not found_by_rules("sound", silent, WORDS, (0, 10))
+    assert not found_in_sound("sound", silent, WORDS, (0, 10))
     silent["silence_share"] = 1.0
-    (found,) = found_by_rules("sound", silent, WORDS, (0, 10))
+    (found,) = found_in_sound("sound", silent, WORDS, (0, 10))
     assert (found.tag, found.evidence.words) == (
         "silence-minimal",
         "silent (below −50 dBFS) for 100% of the time",
     )
-    assert not found_by_rules("sound", silent, replace(WORDS, tags=WORDS.tags[:3]), (0, 10))
+    assert not found_in_sound("sound", silent, replace(WORDS, tags=WORDS.tags[:3]), (0, 10))
 
 
 @pytest.mark.usefixtures("models")

@@ -18,6 +18,7 @@ from tagcf.tags.embedding import embedding_installed
 from tagcf.tags.encode import encode_tags
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.tree.changes import Change, ImpossibleChangeError, change_hash, changed
+from tagcf.tags.tree.corpus import Rules
 from tagcf.tags.tree.meaning import character_pairs, groups_of, mean_nearness
 from tagcf.tags.tree.proposals import (
     Proposal,
@@ -26,7 +27,7 @@ from tagcf.tags.tree.proposals import (
     read_proposals,
     write_proposals,
 )
-from tagcf.tags.tree.propose import Rules, propose
+from tagcf.tags.tree.propose import propose
 from tagcf.tags.tree.versions import FILE, read_tree, tree_version, tree_vocabulary
 from tagcf.tags.vocabulary import default_vocabulary, name_index
 from tagcf.text import choose_language

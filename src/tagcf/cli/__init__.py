@@ -26,6 +26,7 @@ VERBS = {
     "tag": ("tagcf.cli.tag", "tag"),
     "effects": ("tagcf.cli.effects", "effects"),
     "whatif": ("tagcf.cli.whatif", "whatif"),
+    "evaluate": ("tagcf.cli.evaluate", "evaluate_"),
     "report": ("tagcf.cli.report", "report"),
     "simulate": ("tagcf.cli.simulate", "simulate"),
     "settings": ("tagcf.cli.settings", "settings"),

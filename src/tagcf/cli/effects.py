@@ -35,6 +35,7 @@ from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.effects.estimate import check_names
 from tagcf.effects.estimates import CLAIMS
+from tagcf.effects.parts import without_mined
 from tagcf.effects.sensitivity.store import doubt_json
 from tagcf.effects.store import (
     as_doubted,
@@ -121,8 +122,7 @@ def effects(
     check_named(asked, log, tags, question)
     whole, log = log, split_by_activity(log, split, asked)
     check_names(log, (), split)
-    counts = {"rows": log.n_rows, "items": len(log.items), "tags": len(tags.tags)}
-    click.echo(say("effects.started", **{key: f"{n:,}" for key, n in counts.items()}), err=True)
+    _say_started(log, tags)
     # A question beside the effects stands on joint, and leaves what is stored as it was.
     asks_only = bool(asked.options) and not doubt
     only = "joint" if asks_only else using
@@ -135,7 +135,7 @@ def effects(
         found = _beside_stored(workspace, found)
     else:
         _store(workspace, found, whole=using is None)
-    chosen = of_facets(tags, workspace.settings.tags.facets)
+    chosen = without_mined(of_facets(tags, workspace.settings.tags.facets))
     answers = of_tags_only(answer_asked(asked, log, chosen, question, outcomes, found), wanted)
     wording = wording_of(log, known)
     method = using or "joint"
@@ -169,6 +169,13 @@ def effects(
         click.echo(say("effects.written", path=effects_path(workspace)), err=True)
     told = [effect for effect in shown if effect.verdict != "cannot tell"]
     return 3 if strict and not told else 0
+
+
+def _say_started(log: EventLog, tags: TagMatrix) -> None:
+    counts = {"rows": log.n_rows, "items": len(log.items), "tags": len(tags.tags)}
+    click.echo(say("effects.started", **{key: f"{n:,}" for key, n in counts.items()}), err=True)
+    if tags.unseen:
+        click.echo(say("effects.mined_apart", tags=len(tags.unseen)), err=True)
 
 
 def _check_options(

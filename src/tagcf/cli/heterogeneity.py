@@ -93,15 +93,17 @@ def check_named(asked: Asked, log: EventLog, tags: TagMatrix, question: Question
     UnknownNameError
         A tag or user that does not exist.
     QuestionError
-        A pair that is none, or a mediator that is said to cause the tag.
+        A pair that is none, a mediator that is said to cause the tag, or a tag that was found in
+        behaviour: these answers rest on rows that may not tell it.
     EstimationError
         A user is asked for, and the log has none.
     """
     known = known_tags_of(tags, question)
-    for name in asked.siblings:
-        named_tag(name, known)
-    for text in asked.pair:
-        two_tags(text, known)
+    named = [named_tag(name, known).slug for name in asked.siblings]
+    named += [slug for text in (*asked.pair, *asked.mediation) for slug in two_tags(text, known)]
+    for slug, _ in tags.unseen:
+        if slug in named:
+            raise QuestionError("error.mined_not_asked", tag=slug)
     causes = merge_groups(tags, question)[1].descendants
     for text in asked.mediation:
         tag, mediator = two_tags(text, known)

@@ -28,9 +28,13 @@ def init(folder: Path, force: bool) -> None:
     parse_settings(settings, str(target))
     write_text(target, render_settings(settings))
     click.echo(say("init.done", path=target), err=True)
-    for name, outcome in settings["outcomes"].items():
+    outcomes, content = settings.get("outcomes", {}), settings.get("content", {})
+    for name, outcome in outcomes.items():
         click.echo(say("init.outcome", name=name, **_facts(outcome)), err=True)
-    click.echo(say("init.next", path=folder), err=True)
+    for kind in content:
+        columns = ", ".join([content[kind]] if kind == "media" else content[kind])
+        click.echo(say(f"init.{kind}", column=columns), err=True)
+    click.echo(say("init.next" if outcomes else "init.only_tags", path=folder), err=True)
 
 
 def _facts(outcome: dict[str, str]) -> dict[str, str]:

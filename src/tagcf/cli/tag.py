@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from tagcf.tags.matrix import write_item_tags
 from tagcf.tags.modalities import join_modalities, write_evidence
 from tagcf.tags.names import known_tags, workspace_tags
 from tagcf.tags.readings import Readings, together
+from tagcf.tags.sources import source_names
 from tagcf.tags.surface import Surface
 from tagcf.tags.tree.share import share_strength
 from tagcf.tags.tree.versions import tree_vocabulary
@@ -58,7 +60,8 @@ ACTIONS: dict[str, Action] = {
     type=click.Choice(["auto", "lexicon", "embedding", "student", "llm"]),
     default="auto",
     help="words, meaning (sentence embeddings), both where installed (auto), the student of "
-    "--learn-student, or a language model ([llm]) beside auto",
+    "--learn-student, or a language model ([llm]) beside auto; with --roles, llm also asks which "
+    "roles and topics go together",
 )
 @click.option(
     "--media/--no-media",
@@ -78,6 +81,12 @@ ACTIONS: dict[str, Action] = {
 @click.option("--propose", is_flag=True, help="propose changes of the tag tree, for a person")
 @click.option("--accept", is_flag=True, help="make the accepted proposals a new tree version")
 @click.option(
+    "--until",
+    metavar="TIME",
+    help="with --propose: search the behaviour up to this date or time, of all content; effects "
+    "of the new tags are then told from content that came later (default: [tree] mine_share)",
+)
+@click.option(
     "--proposals",
     type=click.Path(path_type=Path, dir_okay=False),
     help="file of proposals for --accept (default: DIR/out/tag_proposals.toml)",
@@ -94,12 +103,15 @@ def tag(
     user: str | None,
     accept: bool,
     proposals: Path | None,
+    until: str | None,
     as_json: bool,
     **actions: bool,
 ) -> None:
     """Read texts and media of the items and write the tags of each to out/item_tags.parquet."""
     named = {"show": bool(show), "search": bool(search), "user": bool(user), "accept": accept}
     _one_at_a_time(actions | named)
+    if until is not None and not actions["propose"]:
+        raise click.UsageError(say("error.until_needs_propose"))
     if search is not None:
         _print_search(search, _tags_of(folder), as_json)
         return
@@ -112,7 +124,11 @@ def tag(
     elif accept:
         accept_changes(workspace, proposals, as_json)
     elif asked:
-        ACTIONS[asked[0]](workspace, as_json)
+        with_options = {
+            "roles": partial(write_roles, ask_llm=using == "llm"),
+            "propose": partial(propose_changes, until=until),
+        }
+        (ACTIONS | with_options)[asked[0]](workspace, as_json)
     else:
         _tag_items(workspace, read_items(workspace), using, media=media, as_json=as_json)
 
@@ -139,11 +155,12 @@ def _tag_items(
     if using == "llm":
         from_llm = llm_readings(workspace, items)
         facts["llm"] = from_llm.facts
-        parts.append(from_llm.readings)
+        parts.append(from_llm.told)
     if parts:
         readings = together(parts)
         write_evidence(workspace, readings)
-        joined = join_modalities(matrix, items.with_text, readings, known_tags(vocabulary))
+        names = known_tags(vocabulary)
+        joined = join_modalities(matrix, items.with_text, readings, names, items.joined())
         matrix, facts["sources"] = joined.matrix, source_rows(joined.reliability)
     tree = workspace.settings.tree
     if tree.share_up or tree.share_down:
@@ -176,7 +193,7 @@ def _encoders(
     encoders = by_name[using]()
     if workspace.settings.tags.surface:
         encoders += (Surface(),)
-    names = ", ".join(encoder.source for encoder in encoders)
+    names = source_names(encoder.source for encoder in encoders)
     tell("tags.encoders", names=names, version=vocabulary.version, tags=len(vocabulary))
     if using in {"auto", "llm"} and not embedding_installed():
         tell("tags.without_embedding")

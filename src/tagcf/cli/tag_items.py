@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +25,7 @@ class Items:
     """Items to be tagged, each id once."""
 
     texts: pl.DataFrame  # item_id and a column "text …" for each of [content] text
-    media: pl.DataFrame | None  # item_id, path (null: none); None without [content] media
+    media: pl.DataFrame | None  # the same items and their path (null: none); None: no such column
 
     @property
     def with_text(self) -> pl.Series:
@@ -33,6 +34,11 @@ class Items:
         if self.texts.width == 1:
             return self.texts["item_id"].clear()
         return self.texts.filter(written.str.strip_chars() != "")["item_id"]
+
+    @property
+    def with_file(self) -> int:
+        """How many items have a media file."""
+        return 0 if self.media is None else self.media["path"].count()
 
     def joined(self) -> pl.DataFrame:
         """Columns item_id and text: the texts of each item, one a line."""
@@ -92,14 +98,17 @@ def read_items(workspace: Workspace) -> Items:
 
 
 def contents_of(workspace: Workspace, items: Items) -> Iterator[Content]:
-    """All items as encoders get them; nothing is opened yet."""
-    paths: dict[str, str | None] = {}
+    """All items as encoders get them, made one by one; nothing is opened yet."""
+    paths = repeat(None) if items.media is None else items.media["path"]
+    for (item, text), given in zip(items.joined().iter_rows(), paths, strict=False):
+        yield Content(item, text, None if given is None else _media(workspace, given))
+
+
+def files_of(workspace: Workspace, items: Items) -> Iterator[Content]:
+    """Items that have a media file, without their texts; made one by one."""
     if items.media is not None:
-        paths = dict(items.media.iter_rows())
-    for item, text in items.joined().iter_rows():
-        given = paths.get(item)
-        media = None if given is None else _media(workspace, given)
-        yield Content(item, text, media)
+        for item, given in items.media.drop_nulls("path").iter_rows():
+            yield Content(item, media=_media(workspace, given))
 
 
 def _given(column: str) -> pl.Expr:

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress as Bar
@@ -21,22 +22,26 @@ from tagcf.tags.llm.account import Account
 from tagcf.tags.llm.batch import Progress, Report
 from tagcf.tags.llm.cover import CoveringSet
 from tagcf.tags.llm_items import extract_names, tag_by_llm, tell_narratives
+from tagcf.tags.llm_logic import ask_logic, logic_ends
 from tagcf.tags.readings import Readings
 from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.text import language, say, visible
+from tagcf.types import TagMatrix
+
+T_co = TypeVar("T_co", covariant=True)
 
 SHOWN = 20  # names or beats in a printed table
 
 
 @dataclass(frozen=True, slots=True)
-class FromLLM:
-    """Tags that a language model gave, and what they cost."""
+class FromLLM(Generic[T_co]):
+    """What a language model gave, and what it cost."""
 
-    readings: Readings
+    told: T_co
     facts: dict[str, Any]
 
 
-def llm_readings(workspace: Workspace, items: Items) -> FromLLM:
+def llm_readings(workspace: Workspace, items: Items) -> FromLLM[Readings]:
     """Tag all items with the vocabulary and say what it cost."""
     contents = list(contents_of(workspace, items))
     with _reporting(len(contents)) as report:
@@ -63,6 +68,20 @@ def extract(workspace: Workspace, as_json: bool) -> None:
         tell(f"tags.cover_{name}", **facts, share=f"{one.coverage:.0%}")
         _print_cover(one)
     tell("tags.written", path=found.asked.path)
+
+
+def llm_logic(workspace: Workspace, tags: TagMatrix, roles: TagMatrix) -> FromLLM[pl.DataFrame]:
+    """Ask which topics and roles go together, and say what it cost."""
+    ends = logic_ends(workspace, tags, roles)
+    counts = {"topics": len(ends.topics), "roles": len(ends.roles), "questions": ends.questions}
+    tell("tags.llm_logic_started", **counts)
+    if ends.left_out:
+        tell("tags.llm_logic_left_out", count=ends.left_out)
+    with _reporting(ends.questions) as report:
+        asked = ask_logic(workspace, ends, language(), report)
+    _tell_account(asked.account, "tags.llm_logic_account")
+    facts = asked.account.to_json() | {"edges": asked.table.height, "output": str(asked.path)}
+    return FromLLM(asked.table, facts)
 
 
 def narrative(workspace: Workspace, as_json: bool) -> None:
@@ -114,14 +133,16 @@ def _print_cover(found: CoveringSet) -> None:
     Console().print(grid)
 
 
-def _tell_account(account: Account) -> None:
+def _tell_account(account: Account, key: str = "tags.llm_account") -> None:
     facts = account.to_json()
     cost = say("tags.unknown") if account.cost is None else f"{account.cost:.4f}"
     tokens = (
         say("tags.unknown") if account.untold else f"{account.tokens_in:,} + {account.tokens_out:,}"
     )
-    shown = {name: facts[name] for name in ("items", "cached", "failed", "calls", "resent")}
-    tell("tags.llm_account", **shown, tokens=tokens, cost=cost)
+    shown = {
+        name: facts[name] for name in ("items", "cached", "equal", "failed", "calls", "resent")
+    }
+    tell(key, **shown, tokens=tokens, cost=cost)
 
 
 @contextmanager

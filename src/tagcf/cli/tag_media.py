@@ -10,11 +10,10 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from tagcf.cli.json_text import echo_json
-from tagcf.cli.tag_items import Items, contents_of, read_items
+from tagcf.cli.tag_items import Items, files_of, read_items
 from tagcf.cli.talk import progress_bar, tell
 from tagcf.data.workspace import Workspace
 from tagcf.errors import OutputError, UnknownNameError
-from tagcf.tags.evidence import Content
 from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.matrix import FILE as TAGS_FILE
 from tagcf.tags.matrix import read_written
@@ -22,6 +21,7 @@ from tagcf.tags.media.encoders import encoders_version, media_encoders
 from tagcf.tags.modalities import evidence_of, reason_of
 from tagcf.tags.names import workspace_tags
 from tagcf.tags.readings import FILE, Journal, Readings, read_media, tables
+from tagcf.tags.sources import source_name, source_names
 from tagcf.tags.tree.versions import tree_vocabulary
 from tagcf.text import did_you_mean, language, say, visible
 
@@ -36,21 +36,23 @@ def read_media_files(workspace: Workspace, items: Items) -> tuple[Readings, dict
     What was found, and counts of what was read and what could not be.
     """
     vocabulary, encoders = tree_vocabulary(workspace), media_encoders()
-    tell("tags.media_encoders", names=", ".join(one.source for one in encoders))
-    with_file = [one for one in contents_of(workspace, items) if one.media is not None]
-    journal = Journal(workspace.out / FILE, f"{vocabulary.version} {encoders_version()}")
-    with progress_bar("tagcf tag: media", len(with_file)) as advance:
-        contents = (Content(one.item, media=one.media) for one in with_file)
-        read_now = read_media(contents, encoders, vocabulary, journal, advance)
-    readings = tables(journal.read(Content(one.item, media=one.media) for one in with_file))
+    tell("tags.media_encoders", names=source_names(one.source for one in encoders))
+    version = f"{vocabulary.version} {encoders_version()}"
+    files = items.with_file
+    with (
+        Journal(workspace.out / FILE, version) as journal,
+        progress_bar("tagcf tag: media", files) as advance,
+    ):
+        read_now = read_media(files_of(workspace, items), encoders, vocabulary, journal, advance)
+        readings = tables(journal.read(files_of(workspace, items)))
     tagged = readings.found["item_id"].n_unique()
-    tell("tags.media_read", files=len(with_file), now=read_now, tagged=tagged)
+    tell("tags.media_read", files=files, now=read_now, tagged=tagged)
     missing = _missing(readings.missing)
     for one in missing[:REASONS_SHOWN]:
-        names = ", ".join(one["sources"])
+        names = source_names(one["sources"])
         tell("tags.media_missing", source=names, items=one["items"], why=one["example"])
     return readings, {
-        "files": len(with_file),
+        "files": files,
         "read_now": read_now,
         "items_with_tags": tagged,
         "missing": missing,
@@ -116,7 +118,7 @@ def show_item(workspace: Workspace, item: str, as_json: bool) -> None:
         return
     _print_tags(workspace, shown.tags, evidence)
     for sentence, sources in missing.items():
-        tell("tags.missing", source=", ".join(sources), why=sentence)
+        tell("tags.missing", source=source_names(sources), why=sentence)
 
 
 def _words(workspace: Workspace, item: str) -> pl.DataFrame:
@@ -154,15 +156,14 @@ def _print_tags(
         label = (tag.zh if language() == "zh" else tag.en) if tag else row["tag"]
         lines = [_evidence_line(one) for one in evidence.get(row["tag"], ())]
         numbers = (f"{row['strength']:.2f}", f"{row['confidence']:.2f}")
-        grid.add_row(
-            escape(visible(label)), *numbers, escape(row["source"]), escape("\n".join(lines))
-        )
+        source = source_name(row["source"])
+        grid.add_row(escape(visible(label)), *numbers, escape(source), escape("\n".join(lines)))
     Console().print(grid)
 
 
 def _evidence_line(one: dict[str, Any]) -> str:
-    """``ocr 0:03–0:05 “words”``."""
-    parts = [one["source"]]
+    """``words on screen 0:03–0:05 “words”``."""
+    parts = [source_name(one["source"])]
     if one.get("start_s") is not None:
         start, end = _clock(one["start_s"]), _clock(one["end_s"] or one["start_s"])
         parts.append(start if start == end else f"{start}–{end}")

@@ -13,51 +13,65 @@ from rich.table import Table as Grid
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.tag_items import read_items
+from tagcf.cli.tag_llm import llm_logic
 from tagcf.cli.talk import tell
 from tagcf.data.read import read_log
-from tagcf.data.workspace import Workspace, atomic_path
+from tagcf.data.workspace import Workspace
 from tagcf.errors import UnknownNameError
 from tagcf.tags.llm_items import FREE, read_table
-from tagcf.tags.matrix import load_tags, matrix_frame
+from tagcf.tags.llm_logic import read_logic_edges
+from tagcf.tags.matrix import load_tags
 from tagcf.tags.roles.graph import ORIGINS, LogicGraph, build_logic
 from tagcf.tags.roles.infer import infer, render_path, render_user_roles, start_of
 from tagcf.tags.roles.items import encode_roles, role_matrix
-from tagcf.tags.roles.store import read_logic, read_user_roles, write_logic, write_user_roles
+from tagcf.tags.roles.store import (
+    read_logic,
+    read_user_roles,
+    write_item_roles,
+    write_logic,
+    write_user_roles,
+)
 from tagcf.tags.roles.users import user_roles
 from tagcf.tags.roles.vocabulary import RoleVocabulary, allowed_roles
 from tagcf.text import did_you_mean, language, say, visible
 from tagcf.types import IdMap, TagMatrix
 
-ITEMS_FILE = "item_roles.parquet"
 SHOWN = 20  # edges printed
 PATHS = 10  # topics that a user's roles lead to
 
 
-def write_roles(workspace: Workspace, as_json: bool) -> None:
-    """Write item_roles, user_roles and logic to ``out/``, and print the strongest edges."""
+def write_roles(workspace: Workspace, as_json: bool, *, ask_llm: bool = False) -> None:
+    """Write item_roles, user_roles and logic to ``out/``, and print the strongest edges.
+
+    `ask_llm` asks ``[llm]`` for edges first; without it, those of an earlier run are used.
+    """
     log = read_log(workspace)
     roles = allowed_roles(workspace.settings.roles.protected)
     tell("tags.roles_started", roles=len(roles), version=roles.version)
     of_items = _roles_of_items(workspace, log.items, roles)
-    path = workspace.out / ITEMS_FILE
-    with atomic_path(path) as partial:
-        matrix_frame(of_items).rename({"tag": "role"}).write_parquet(partial)
+    path = write_item_roles(workspace, of_items)
     tags = load_tags(workspace, log)
     asked = workspace.settings.roles
     threshold = workspace.settings.tags.threshold
-    graph = build_logic(log, tags, of_items, asked.outcome, asked.positive, threshold=threshold)
+    from_llm = llm_logic(workspace, tags, of_items) if ask_llm else None
+    said = read_logic_edges(workspace) if from_llm is None else from_llm.told
+    graph = build_logic(
+        log, tags, of_items, asked.outcome, asked.positive, llm=said, threshold=threshold
+    )
     of_users = user_roles(log, of_items, asked.outcome, asked.positive, min_events=asked.min_events)
     versions = {"tags": tags.version, "roles": roles.version}
     written = [path, write_logic(workspace, graph, versions), write_user_roles(workspace, of_users)]
     known = int((np.diff(of_users.lift.indptr) > 0).sum())
-    facts = {
+    facts: dict[str, Any] = {
         "items": int((of_items.strength.sum(axis=1) > 0).sum()),
         "users": known,
         "all_users": len(of_users.users),
         "edges": len(graph.to_roles.source) + len(graph.to_topics.source),
     }
-    edges = _edges(graph)
+    edges = _edges(graph, said)
     if as_json:
+        if from_llm is not None:
+            facts["llm"] = from_llm.facts
         echo_json(facts | {"edges": edges, "output": [str(one) for one in written]})
         return
     leading = [one for one in edges if one["weight"] > 0]
@@ -87,8 +101,12 @@ def _roles_of_items(workspace: Workspace, items: IdMap, roles: RoleVocabulary) -
     return role_matrix(named, items, roles, texts)
 
 
-def _edges(graph: LogicGraph) -> list[dict[str, Any]]:
+def _edges(graph: LogicGraph, said: pl.DataFrame | None) -> list[dict[str, Any]]:
     """Edges that behaviour or a language model speaks for, strongest first."""
+    why: dict[tuple[str, str, str], str] = {}
+    if said is not None:
+        ends = said.select("kind", "source", "target", "reason").iter_rows()
+        why = {(kind, source, target): reason for kind, source, target, reason in ends}
     rows = []
     for kind, edges, sources, targets in (
         ("topic_to_role", graph.to_roles, graph.topics, graph.roles),
@@ -108,7 +126,10 @@ def _edges(graph: LogicGraph) -> list[dict[str, Any]]:
                     "weight": round(float(edges.weight[k]), 4),
                     "weight_se": round(float(edges.weight_se[k]), 4),
                     "users": int(edges.users[k]),
-                    "origin": ORIGINS[edges.origin[k]],
+                    "origin": (origin := ORIGINS[edges.origin[k]]),
+                    "reason": None
+                    if origin == "behaviour"
+                    else why.get((kind, source.slug, target.slug)),
                 }
             )
     return sorted(rows, key=lambda row: -row["weight"])
@@ -118,10 +139,14 @@ def _print_edges(rows: list[dict[str, Any]]) -> None:
     grid = Grid(say("tags.columns_from"), say("tags.columns_to"), box=None)
     grid.add_column(say("tags.columns_log_odds"), justify="right")
     grid.add_column(say("tags.columns_users"), justify="right")
+    told = any(row["reason"] for row in rows)
+    if told:
+        grid.add_column(say("tags.columns_llm_reason"))
     for row in rows:
         names = (row[f"{end}_{language()}"] for end in ("source", "target"))
         weight = f"{row['weight']:+.2f} ± {1.96 * row['weight_se']:.2f}"
-        grid.add_row(*(escape(visible(name)) for name in names), weight, f"{row['users']:,}")
+        cells = [*(escape(visible(name)) for name in names), weight, f"{row['users']:,}"]
+        grid.add_row(*cells, *([escape(visible(row["reason"] or ""))] if told else []))
     Console().print(grid)
 
 

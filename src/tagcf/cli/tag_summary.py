@@ -18,6 +18,7 @@ from tagcf.data.workspace import Workspace
 from tagcf.tags.fusion import SourceReliability
 from tagcf.tags.matrix import with_slugs
 from tagcf.tags.names import workspace_tags
+from tagcf.tags.sources import source_name
 from tagcf.tags.surface import FACET
 from tagcf.text import language, say, visible
 from tagcf.types import Tag, TagMatrix
@@ -93,6 +94,7 @@ def source_rows(reliability: Sequence[SourceReliability]) -> list[dict[str, Any]
             "found": one.found,
             "met": one.met,
             "confirmed": one.confirmed,
+            "repeated": one.repeated,
             "precision": one.precision,
             "recall": one.recall,
         }
@@ -103,13 +105,13 @@ def source_rows(reliability: Sequence[SourceReliability]) -> list[dict[str, Any]
 def _print_sources(rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
-    names = ("source", "found", "met", "confirmed", "precision")
+    names = ("source", "found", "met", "confirmed", "repeated", "precision")
     grid = Grid(say("tags.columns_source"), box=None)
     for name in names[1:]:
         grid.add_column(say(f"tags.columns_{name}"), justify="right")
     for one in rows:
-        counts = [f"{one[name]:,}" for name in names[1:4]]
-        grid.add_row(escape(one["source"]), *counts, f"{one['precision']:.0%}")
+        counts = [f"{one[name]:,}" for name in names[1:5]]
+        grid.add_row(escape(source_name(one["source"])), *counts, f"{one['precision']:.0%}")
     Console().print(grid)
 
 

@@ -45,6 +45,11 @@ _TRIALS = ("impressions", "exposures", "views", "trials")
 _SUCCESSES = ("clicks", "click", "conversions", "successes", "purchases")
 _DURATION = ("duration_s", "duration", "duration_ms", "video_duration", "length_s")
 _TEXT = ("title", "headline", "caption", "name", "description", "text", "excerpt", "body")
+# A path on this disk; an address in the net is none.
+_FILM = re.compile(r"(?i)^(?![a-z][a-z0-9+.-]*://).*\.(mp4|m4v|mov|flv|mkv|webm|avi|ts|gif)$")
+_SOUND = re.compile(r"(?i)^(?![a-z][a-z0-9+.-]*://).*\.(wav|flac|mp3|m4a|ogg|aac)$")
+_PICTURE = re.compile(r"(?i)^(?![a-z][a-z0-9+.-]*://).*\.(png|jpe?g|webp|bmp)$")
+_MOSTLY = 0.8  # share of the values that must be paths to media
 _NO_OUTCOME = re.compile(
     r"(^|_)(id|ts|time_ms|timestamp|date|hour|hourmin|weekday|bucket|group|arm|position|rank|tab|"
     r"device|week|test_week|version)$"
@@ -67,15 +72,17 @@ class _Look:
 def guess_settings(root: Path) -> dict[str, Any]:
     """Guess the settings of a folder by looking at its files.
 
+    Content without impressions can be tagged, and no more: then there are no outcomes.
+
     Raises
     ------
     DataError
-        There are no impressions, or no column looks like an item or an outcome.
+        There are neither impressions nor anything of items.* to tag, or no column looks like an
+        item or an outcome.
     """
-    log = _look(root, "impressions")
+    log, items, users = (_look(root, name) for name in ("impressions", "items", "users"))
     if log is None:
-        raise DataError("data.no_impressions", path=root)
-    items, users = _look(root, "items"), _look(root, "users")
+        return _to_tag(root, items)
     data = {
         "user": log.first(_USER) or "",
         "item": _item(log),
@@ -89,8 +96,43 @@ def guess_settings(root: Path) -> dict[str, Any]:
     if not outcomes:
         raise DataError("init.no_outcome_found", path=log.table.path)
     settings: dict[str, Any] = {"data": data, "outcomes": outcomes, "design": design}
-    text = _text_columns(items, str(data["item"])) if items else []
-    return settings | ({"content": {"text": text}} if text else {})
+    content = _content(items, str(data["item"])) if items else {}
+    return settings | ({"content": content} if content else {})
+
+
+def _to_tag(root: Path, items: _Look | None) -> dict[str, Any]:
+    """Settings of a folder that has items.* alone."""
+    item = items.first((*_ITEM, "id")) if items else None
+    content = _content(items, item) if items and item else {}
+    if not content:
+        raise DataError("data.no_impressions", path=root)
+    return {"data": {"user": "", "item": item, "time": ""}, "content": content}
+
+
+def _content(items: _Look, item: str) -> dict[str, Any]:
+    """What of the items can be read: texts, and files of media."""
+    media = _media_column(items, item)
+    text = [column for column in _text_columns(items, item) if column != media]
+    return ({"text": text} if text else {}) | ({"media": media} if media else {})
+
+
+def _media_column(items: _Look, item: str) -> str | None:
+    """Column of paths to media: films before sounds before pictures, which may be their covers."""
+    for kind in (_FILM, _SOUND, _PICTURE):
+        for column in items.table.columns:
+            if column != item and _are_paths(items.rows[column], kind):
+                return column
+    return None
+
+
+def _are_paths(values: pl.Series, kind: re.Pattern[str]) -> bool:
+    """Whether most values are paths to media, of this kind above all."""
+    if values.dtype != pl.String:
+        return False
+    texts = [text.strip() for text in values.drop_nulls().to_list() if text.strip()]
+    of_kind = sum(bool(kind.match(text)) for text in texts)
+    media = sum(any(one.match(text) for one in (_FILM, _SOUND, _PICTURE)) for text in texts)
+    return bool(texts) and of_kind > 0 and media >= _MOSTLY * len(texts) and 2 * of_kind >= media
 
 
 def _look(root: Path, name: str) -> _Look | None:

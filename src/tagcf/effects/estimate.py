@@ -20,6 +20,7 @@ from tagcf.effects.matching.match import match_tags
 from tagcf.effects.methods import Joint, Matching, Robust, TwoStage, Using
 from tagcf.effects.naive import naive_differences, naive_return
 from tagcf.effects.observational_bias import allow_for_bias
+from tagcf.effects.parts import Part, parts_of, together
 from tagcf.effects.refusals import FEWEST_CONTROL_ITEMS
 from tagcf.effects.robust.effects import robust_effects
 from tagcf.effects.task import Question, Task, select
@@ -72,13 +73,20 @@ def estimate_effects(
     if isinstance(using, Joint | Matching | Robust) and using.bias is not None:
         check_names(log, tuple(using.bias.sd), ())
     _check(log, tags)
-    tags, question, members = merge_groups(on_items_of(log, tags), question)
+    parts = parts_of(log, on_items_of(log, tags), question)
+    return together(parts, [_of_part(part, using) for part in parts])
+
+
+def _of_part(part: Part, using: Using) -> TagEffects:
+    """Effects of the tags of one part of the log."""
+    log = part.log
+    tags, question, members = merge_groups(part.tags, part.question)
     tags, left_out = split_by_reach(tags, question)
-    left_out += [LeftOut(*member) for member in members]
+    left_out += [LeftOut(*member) for member in (*members, *part.refused)]
     refused = replace(_only_refused(log, left_out, using, question), tags_version=tags.version)
     if not tags.tags:
         return refused
-    task = Task(log, tags, ItemTags.of(tags.carried(question.threshold)), question)
+    task = Task(log, tags, ItemTags.of_matrix(tags, question.threshold), question)
     found = _by_method(task, using)
     every = found.effects + refused.effects
     return replace(found, effects=every, tags_version=tags.version)
@@ -119,6 +127,7 @@ def on_items_of(log: EventLog, tags: TagMatrix) -> TagMatrix:
         strength=moved(tags.strength),
         confidence=moved(tags.confidence),
         source=moved(tags.source),
+        unseen=tuple((slug, (at >= 0) & mask[at]) for slug, mask in tags.unseen),
     )
 
 
@@ -128,7 +137,7 @@ def split_by_reach(tags: TagMatrix, question: Question) -> tuple[TagMatrix, list
     A tag on fewer than `FEWEST_CONTROL_ITEMS` items neither can be told nor confounds much, and
     beyond `MOST_TAGS` the rarest go: memory grows with items × tags.
     """
-    items = np.asarray(tags.carried(question.threshold).sum(axis=0)).ravel()
+    items = ItemTags.of_matrix(tags, question.threshold).on_items
     least = min(FEWEST_CONTROL_ITEMS, question.min_items)
     order = np.argsort(-items, kind="stable")
     reached = np.sort(order[:MOST_TAGS][items[order[:MOST_TAGS]] >= least])

@@ -124,6 +124,10 @@ def _ids_and_texts(items: pl.Series | pl.DataFrame) -> tuple[pl.Series, pl.Serie
         ids = pl.Series("item_id", range(len(items)), dtype=pl.Int64).cast(pl.String)
         return ids, items.cast(pl.String)
     columns = [name for name in items.columns if name != "item_id"]
+    if not columns:  # items that are media alone
+        return items["item_id"].cast(pl.String), pl.repeat(
+            None, items.height, dtype=pl.String, eager=True
+        )
     texts = items.select(
         pl.concat_str(pl.col(columns).cast(pl.String), separator="\n", ignore_nulls=True)
     ).to_series()

@@ -48,14 +48,25 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """The only tags that a source could choose from for an item; it says nothing of others."""
+
+    source: str
+    tags: tuple[str, ...]  # slugs
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """All that one encoder, or several, say of one item."""
 
     found: tuple[Found, ...] = ()
     missing: tuple[Missing, ...] = ()
+    offered: tuple[Offer, ...] = ()  # of sources that could not choose any tag
 
     def __add__(self, other: Reading) -> Reading:
-        return Reading(self.found + other.found, self.missing + other.missing)
+        return Reading(
+            self.found + other.found, self.missing + other.missing, self.offered + other.offered
+        )
 
     @staticmethod
     def all_of(readings: Iterable[Reading]) -> Reading:

@@ -18,7 +18,9 @@ from tagcf.tags.lexis import BARRIER, Lexis, lexis_of, normalise
 from tagcf.tags.vocabulary import Vocabulary
 
 SOURCE = "lexicon"
-REACH = 12  # bytes between a negation and the term it turns around: four Chinese characters
+# Bytes between a negation and the terms that it turns around: four Chinese characters, five English
+# words (which stand between two spaces each). Punctuation and words such as 而是 or "but" end it.
+REACH, REACH_LATIN = 12, 30
 _HASHTAG = r"#([\p{L}\p{N}_]+)"
 
 
@@ -140,13 +142,26 @@ def _not_negated(found: pl.DataFrame, ready: pl.Series, lexis: Lexis) -> pl.Data
     """Row × pattern of texts with a negation, without the terms within its reach."""
     if found.is_empty():
         return found.explode("pattern")
-    starts = ready.gather(found["row"]).str.find_many(lexis.patterns, leftmost=True)
-    tokens = found.with_columns(starts.alias("start")).explode("pattern", "start")
-    before = pl.col("pattern").shift(1).over("row")
-    end = (pl.col("start") + pl.col("pattern").str.len_bytes()).shift(1).over("row")
-    gap = pl.col("start").cast(pl.Int64) - end.cast(pl.Int64)
-    turned = (before.is_in(lexis.negators) & (gap <= REACH)).fill_null(value=False)
-    return tokens.filter(~turned).select("row", "pattern")
+    read = tokens(ready.gather(found["row"]), lexis).filter(~pl.col("turned"))
+    return read.select(found["row"].gather(read["row"]), "pattern")
+
+
+def tokens(ready: pl.Series, lexis: Lexis) -> pl.DataFrame:
+    """Return all patterns in prepared texts: row, start (bytes), pattern, turned (denied)."""
+    found = _extracted(ready, lexis.patterns).with_columns(
+        ready.str.find_many(lexis.patterns, leftmost=True).alias("start")
+    )
+    end = (pl.col("start") + pl.col("pattern").str.len_bytes()).cast(pl.Int64)
+    denies, breaks = pl.col("pattern").is_in(lexis.negators), pl.col("pattern").is_in(lexis.breaks)
+    since = pl.when(denies).then(end).when(breaks).then(pl.lit(-1_000_000))
+    reach = pl.when(pl.col("pattern").str.starts_with(" ")).then(REACH_LATIN).otherwise(REACH)
+    gap = pl.col("start").cast(pl.Int64) - since.forward_fill().over("row")
+    return (
+        found.explode("pattern", "start")
+        .drop_nulls("pattern")
+        .with_columns(turned=((gap >= 0) & (gap <= reach) & ~denies).fill_null(value=False))
+        .select("row", "start", "pattern", "turned")
+    )
 
 
 def _in_hashtags(texts: pl.Series, lexis: Lexis) -> pl.DataFrame:

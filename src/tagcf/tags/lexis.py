@@ -28,6 +28,8 @@ class Lexis:
     of_hashtags: list[str]
     terms: pl.DataFrame  # pattern, term, tag, kind, shared
     negators: list[str]
+    breaks: list[str]  # end the reach of a negation
+    idioms: list[str]
     of_senses: pl.DataFrame  # pattern, term
     senses: dict[str, Cases]  # by term
 
@@ -50,15 +52,19 @@ def lexis_of(vocabulary: Vocabulary) -> Lexis:
     of_senses = pl.DataFrame(spoken, schema={"pattern": pl.String, "term": pl.String}, orient="row")
     terms = _terms(vocabulary, words).join(of_senses, on="pattern", how="anti")
     negators = [form for word in words.negators for form in _spoken(word, plural=False)]
-    silent = [form for word in (*words.idioms, *words.only_looks) for form in _spoken(word)]
+    idioms = [form for word in words.idioms for form in _spoken(word)]
+    breaks = [BARRIER, *(form for word in words.breaks for form in _spoken(word, plural=False))]
+    silent = [*idioms, *(form for word in words.only_looks for form in _spoken(word))]
     hashtag = terms["pattern"].str.contains("#", literal=True)
     in_texts = terms["pattern"].filter(~hashtag)
-    every = {*in_texts, *of_senses["pattern"], *negators, *silent, BARRIER}
+    every = {*in_texts, *of_senses["pattern"], *negators, *silent, *breaks}
     return Lexis(
         patterns=_longest_first(every),
         of_hashtags=_longest_first(terms["pattern"].filter(hashtag)),
         terms=terms,
         negators=negators,
+        breaks=breaks,
+        idioms=idioms,
         of_senses=of_senses,
         senses=senses,
     )

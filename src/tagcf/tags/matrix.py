@@ -13,13 +13,15 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from tagcf.data.files import locate
-from tagcf.data.tables import read_item_tags
+from tagcf.data.tables import item_frame, read_item_tags
+from tagcf.data.values import as_texts
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import OutputError
 from tagcf.tags.names import known_tags, with_nameless, workspace_tags
-from tagcf.tags.tree.versions import tree_version
+from tagcf.tags.tree.mined import units_of, unseen_items
+from tagcf.tags.tree.versions import mined_tags, tree_version
 from tagcf.tags.vocabulary import default_vocabulary, name_index
-from tagcf.types import EventLog, IdMap, Tag, TagMatrix
+from tagcf.types import EventLog, IdMap, Mask, Tag, TagMatrix
 
 COLUMNS = ("item_id", "tag", "strength", "source", "confidence")
 FILE = "item_tags.parquet"
@@ -48,7 +50,31 @@ def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
     """
     found = read_tags(workspace)
     matrix = tag_matrix_from_frame(found.rows, log.items, found.known)
-    return replace(matrix, version=found.version)
+    unseen = _unseen(workspace, log, found.version, matrix.tags)
+    return replace(matrix, version=found.version, unseen=unseen)
+
+
+def _unseen(
+    workspace: Workspace, log: EventLog, version: str, tags: Sequence[Tag]
+) -> tuple[tuple[str, Mask], ...]:
+    """Of the tags that were proposed from behaviour, the items that had no part in it."""
+    mined = mined_tags(workspace, version)
+    own = {tag.slug: mined[tag.slug] for tag in tags if tag.slug in mined}
+    if not own:
+        return ()
+    units = workspace_units(workspace, log.items)
+    masks = {one: unseen_items(log, units, one) for one in set(own.values())}
+    return tuple((slug, masks[one]) for slug, one in own.items())
+
+
+def workspace_units(workspace: Workspace, items: IdMap) -> tuple[str, ...]:
+    """(I,) whom each item of the log shares its fortunes with; see `units_of`."""
+    ids = [str(one) for one in items.ids.to_pylist()]
+    author = workspace.settings.design.author
+    if author is None:
+        return units_of(ids)
+    known = item_frame(workspace)
+    return units_of(ids, as_texts(known[author]).to_list() if author in known else None)
 
 
 def read_tags(workspace: Workspace) -> ItemTags:

@@ -14,6 +14,7 @@ from tagcf.errors import OutputError
 from tagcf.tags.fusion import SourceReliability, fuse_sources
 from tagcf.tags.matrix import matrix_frame, tag_matrix_from_frame
 from tagcf.tags.readings import Readings
+from tagcf.tags.repeats import OF_WORDS, repeats_of
 from tagcf.types import Reason, Tag, TagMatrix
 
 TEXT = "text"  # all that was found in titles and captions, by words or meaning
@@ -30,7 +31,11 @@ class Joined:
 
 
 def join_modalities(
-    texts: TagMatrix, with_text: pl.Series, readings: Readings, known: Sequence[Tag]
+    texts: TagMatrix,
+    with_text: pl.Series,
+    readings: Readings,
+    known: Sequence[Tag],
+    written: pl.DataFrame | None = None,
 ) -> Joined:
     """Fuse the tags of texts with those of other modalities.
 
@@ -44,18 +49,36 @@ def join_modalities(
         What other encoders found.
     known
         Tags that have names.
+    written
+        Columns item_id, text: the texts themselves. Words shown or said that repeat them are no
+        second witness.
     """
     columns = ["item_id", "tag", "source", "strength", "confidence"]
-    written = matrix_frame(texts).with_columns(pl.lit(TEXT).alias("source")).select(columns)
-    found = pl.concat([written, readings.found.select(columns)])
+    by_text = matrix_frame(texts).with_columns(pl.lit(TEXT).alias("source")).select(columns)
+    found = pl.concat([by_text, readings.found.select(columns)])
     read = pl.DataFrame({"item_id": with_text.cast(pl.String)}).with_columns(
         pl.lit(TEXT).alias("source")
     )
     if not found.height:
         return Joined(texts, ())
-    fused = fuse_sources(found, pl.concat([read, readings.readable]))
+    quoted = pl.concat([by_text, readings.found.select(*columns, "quote")], how="diagonal")
+    fused = fuse_sources(
+        found,
+        pl.concat([read, readings.readable]),
+        readings.offered,
+        repeats_of(quoted, _of_words(quoted, written), TEXT),
+    )
     matrix = tag_matrix_from_frame(fused.rows, texts.items, known)
     return Joined(replace(matrix, version=texts.version), fused.reliability)
+
+
+def _of_words(quoted: pl.DataFrame, written: pl.DataFrame | None) -> dict[str, str]:
+    """Texts of the items that have words in their media."""
+    if written is None:
+        return {}
+    spoken = quoted.filter(pl.col("source").is_in(OF_WORDS))["item_id"].unique()
+    rows = written.filter(pl.col("item_id").is_in(spoken.implode())).select("item_id", "text")
+    return {item: text or "" for item, text in rows.iter_rows()}
 
 
 def write_evidence(workspace: Workspace, readings: Readings) -> Path:

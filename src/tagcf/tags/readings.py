@@ -1,8 +1,7 @@
 """Readings of items kept on disk while media are read: a run that was stopped goes on.
 
-``out/readings.jsonl`` holds one line per item, written when the item is done. A line that a crash
-cut off is no valid JSON and is passed over. A line counts as long as the item's text and file, the
-encoders and the vocabulary are what they were when it was written.
+``out/readings.jsonl`` holds one line per item, written when the item is done. A line counts as long
+as the item's text and file, the encoders and the vocabulary are what they were when it was written.
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from tagcf.tags.evidence import Content, Encoder, Reading
+from tagcf.tags.journal import Journal as Records
 from tagcf.tags.vocabulary import Vocabulary
 from tagcf.types import Reason
 
@@ -43,6 +42,9 @@ _FOUND = {
 }
 _MISSING = {"item_id": pl.String, "source": pl.String, "reason": pl.String, "facts": pl.String}
 _READABLE = {"item_id": pl.String, "source": pl.String}
+_OFFERED = pl.Schema(
+    [("item_id", pl.String()), ("source", pl.String()), ("tags", pl.List(pl.String))]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +65,42 @@ class Readings:
     found: pl.DataFrame
     missing: pl.DataFrame  # item_id, source, reason (key of a sentence), facts (JSON)
     readable: pl.DataFrame  # item_id, source: what could be read
+    # item_id, source, tags: the only ones that a source could choose from; absent: any
+    offered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_OFFERED))
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    key: str
-    item: ItemReading
-
-
-_LINE: TypeAdapter[_Line] = TypeAdapter(_Line)
+_READING: TypeAdapter[ItemReading] = TypeAdapter(ItemReading)
 
 
 class Journal:
-    """Readings on disk, appended as they are made.
+    """Readings on disk, appended as they are made; one process at a time.
 
     Parameters
     ----------
     path
-        The file; made when the first reading is written.
+        The file; made where missing.
     version
         Of encoders and vocabulary: readings of another version are made anew.
+
+    Raises
+    ------
+    OutputError
+        Another process has it open, or it cannot be read or written.
     """
 
     def __init__(self, path: Path, version: str) -> None:
-        self.path = path
         self.version = version
-        self._places: dict[str, int] = {}
-        for start, line in _lines(path):
-            self._places[line.key] = start
+        self._records = Records(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._records.close()
 
     def __contains__(self, content: Content) -> bool:
         """Whether the item was read as it is now."""
-        return self.key(content) in self._places
+        return self.key(content) in self._records
 
     def key(self, content: Content) -> str:
         """Hash of all that a reading rests on."""
@@ -108,29 +114,15 @@ class Journal:
 
     def add(self, content: Content, read: ItemReading) -> None:
         """Append a reading; it is on disk when this returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        key = self.key(content)
-        line = _LINE.dump_json(_Line(key, read)) + b"\n"
-        self.path.touch()
-        with self.path.open("r+b") as file:
-            _wait_for_others(file.fileno())
-            end = _end_of_whole_lines(self.path)
-            file.truncate(end)  # what a crash left behind the last whole line
-            file.seek(end)
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        self._places[key] = end
+        self._records.put(self.key(content), _READING.dump_python(read, mode="json"))
 
     def read(self, contents: Iterable[Content]) -> Iterator[ItemReading]:
         """Readings of these items, in their order; items without one are passed over."""
-        places = [self._places[key] for one in contents if (key := self.key(one)) in self._places]
-        if not places:
-            return
-        with self.path.open("rb") as file:
-            for place in places:
-                file.seek(place)
-                yield _LINE.validate_json(file.readline()).item
+        for content in contents:
+            text = self._records.text(self.key(content))
+            if text is not None:
+                with contextlib.suppress(ValidationError):  # written by another version of TagCF
+                    yield _READING.validate_json(text)
 
 
 def read_media(
@@ -178,6 +170,7 @@ def together(parts: Sequence[Readings]) -> Readings:
         pl.concat([one.found for one in parts]),
         pl.concat([one.missing for one in parts]),
         pl.concat([one.readable for one in parts]),
+        pl.concat([one.offered for one in parts]),
     )
 
 
@@ -185,6 +178,7 @@ def _tables(readings: Iterable[ItemReading]) -> Readings:
     found: list[tuple[object, ...]] = []
     missing: list[tuple[object, ...]] = []
     readable: list[tuple[object, ...]] = []
+    offered: list[tuple[object, ...]] = []
     for one in readings:
         for tag in one.reading.found:
             where = tag.evidence
@@ -195,9 +189,15 @@ def _tables(readings: Iterable[ItemReading]) -> Readings:
         for gap in one.reading.missing:
             missing.append((one.item, gap.source, *_told(gap.reason)))
             lost.add(gap.source)
+        offered += [(one.item, offer.source, offer.tags) for offer in one.reading.offered]
         said_by = {tag.source for tag in one.reading.found}
         readable += [(one.item, name) for name in one.sources if name not in lost - said_by]
-    return Readings(_table(found, _FOUND), _table(missing, _MISSING), _table(readable, _READABLE))
+    return Readings(
+        _table(found, _FOUND),
+        _table(missing, _MISSING),
+        _table(readable, _READABLE),
+        pl.DataFrame(offered, schema=_OFFERED, orient="row"),
+    )
 
 
 def _table(rows: list[tuple[object, ...]], schema: Schema) -> pl.DataFrame:
@@ -209,38 +209,3 @@ def _told(reason: Reason | None) -> tuple[str | None, str | None]:
     if reason is None:
         return None, None
     return reason.key, json.dumps(dict(reason.facts), ensure_ascii=False)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, _Line]]:
-    """Whole and valid lines, and where each starts."""
-    if not path.is_file():
-        return
-    start = 0
-    with path.open("rb") as file:
-        for raw in file:
-            if raw.endswith(b"\n"):
-                with contextlib.suppress(ValidationError):
-                    yield start, _LINE.validate_json(raw)
-            start += len(raw)
-
-
-def _wait_for_others(file: int) -> None:
-    """Until the file is closed no other process adds a line."""
-    if sys.platform != "win32":
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def _end_of_whole_lines(path: Path) -> int:
-    """Position behind the last line that was written whole."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        while size > 0:
-            step = min(size, 65_536)
-            file.seek(size - step)
-            at = file.read(step).rfind(b"\n")
-            if at >= 0:
-                return size - step + at + 1
-            size -= step
-    return 0

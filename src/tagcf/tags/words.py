@@ -31,6 +31,7 @@ class Words:
     hints: tuple[tuple[str, tuple[str, ...]], ...]
     idioms: tuple[str, ...]  # are none of the words within them
     negators: tuple[str, ...]  # turn the word after them around
+    breaks: tuple[str, ...]  # end what a negator turns around
     only_looks: tuple[str, ...]  # hold a negator and are none
     senses: tuple[Sense, ...]
     version: str
@@ -51,6 +52,7 @@ def parse_words(content: bytes) -> Words:
         hints=tuple((slug, tuple(words)) for slug, words in read["hints"].items()),
         idioms=tuple(word for words in read["idioms"].values() for word in words),
         negators=(*negation["zh"], *negation["en"]),
+        breaks=tuple(negation["breaks"]),
         only_looks=tuple(negation["only_looks"]),
         senses=tuple(
             Sense(

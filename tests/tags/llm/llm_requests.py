@@ -20,3 +20,11 @@ def small_requests() -> list[Request]:
     words = {"type": "array", "maxItems": 2, "items": {"enum": ["a", "b"], "type": "string"}}
     schema = object_schema(tags=words)
     return [make_request("s-1", "Pick.", schema, [Block("n", f"{k}")]) for k in range(100)]
+
+
+def logic_tags(topics: int, roles: int) -> tuple[tuple[Tag, ...], tuple[Tag, ...]]:
+    """Topics and roles for questions about their logic."""
+    return (
+        tuple(Tag(f"topic-{k}", f"题材{k}", f"Topic {k}", "topic") for k in range(topics)),
+        tuple(Tag(f"role-{k}", f"角色{k}", f"Role {k}", "role") for k in range(roles)),
+    )

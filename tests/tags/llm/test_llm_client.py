@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
+import threading
 import time
 
 import pytest
@@ -14,10 +16,12 @@ from tagcf.errors import RefusedError, ServerError, SettingsError
 from tagcf.settings import LLMSettings
 from tagcf.tags.llm.account import Prices
 from tagcf.tags.llm.answer import object_schema
+from tagcf.tags.llm.closed import closed_request
 from tagcf.tags.llm.request import Block, Image, make_request
 from tagcf.tags.llm.server import Server, full_address, server_of
 from tagcf.tags.llm.ways import Way
 from tagcf.text import choose_language
+from tagcf.types import Tag
 
 SCHEMA = object_schema(tags={"type": "array", "maxItems": 2, "items": {"type": "string"}})
 REQUEST = make_request("t-1", "Tag it.", SCHEMA, [Block("title", "猫")])
@@ -115,7 +119,7 @@ def test_a_pause_longer_than_patience_is_no_wait(scripted, connect):
 def test_nothing_is_sent_beyond_the_budget(scripted, connect):
     server = scripted(lambda body, number: Reply(503, {"error": "loading"}))
     client = connect(server.address, retries=2)
-    with pytest.raises(RefusedError, match=r"HTTP 503: loading.*sent 3 times"):
+    with pytest.raises(RefusedError, match=r"HTTP 503: loading.*times sent: 3"):
         client.ask(REQUEST)
     assert (len(server.asked), client.account.calls, client.account.resent) == (3, 3, 2)
 
@@ -126,7 +130,7 @@ def test_a_slow_server_times_out(scripted, connect):
         return completion(GOOD)
 
     client = connect(scripted(slow).address, timeout_s=0.2, retries=1)
-    with pytest.raises(RefusedError, match=r"within 0.2 s, sent 2 times"):
+    with pytest.raises(RefusedError, match=r"within 0.2 s; times sent: 2"):
         client.ask(REQUEST)
 
 
@@ -397,3 +401,82 @@ def test_the_server_of_the_settings(monkeypatch):
     )
     assert made == Server("http://x/v1", "m", "abc", "K", concurrency=9, prices=Prices(1.0, 2.0))
     assert made.source == "llm:m"
+
+
+def test_an_empty_answer_is_called_empty_and_a_cut_one_cut(scripted, connect):
+    said = {
+        "empty": {"content": ""},
+        "thought": {"content": None, "reasoning_content": "hm " * 50},
+        "declined": {"content": None, "refusal": "I can't help with that."},
+    }
+    for name, message in said.items():
+        choice = {"message": message, "finish_reason": "length" if name == "thought" else "stop"}
+        server = scripted(lambda body, number, choice=choice: Reply(body={"choices": [choice]}))
+        with pytest.raises(RefusedError, match="gave no JSON") as refused:
+            connect(server.address, retries=0).ask(REQUEST)
+        told = str(refused.value)
+        assert "HTTP" not in told
+        assert ("its answer: empty" in told) == (name != "declined")
+        assert ("cut off at max_tokens" in told) == (name == "thought")
+        assert ("can't help" in told) == (name == "declined")
+
+
+def test_a_connection_that_breaks_has_no_status(connect):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up():
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        client = connect(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", retries=1)
+        with pytest.raises(RefusedError, match="failed") as refused:
+            client.ask(REQUEST)
+    assert "HTTP 0" not in str(refused.value)
+
+
+def test_an_error_inside_a_200_is_an_error(scripted, connect):
+    def routed(body, number):
+        if number == 0:
+            return Reply(body={"error": {"message": "upstream is busy", "code": 429}})
+        return completion(GOOD)
+
+    client = connect(scripted(routed).address)
+    assert client.ask(REQUEST).way == "json_schema"
+    assert (client.account.calls, client.account.resent) == (2, 1)
+
+
+def test_a_strict_mode_without_lengths_is_still_asked_for_the_schema(scripted, connect):
+    tags = [Tag("dogs", "狗狗", "Dogs", "topic"), Tag("cats", "猫咪", "Cats", "topic")]
+    request = closed_request("猫", tags)
+
+    def strict(body, number):
+        if "maxLength" in json.dumps(body["response_format"]):
+            told = "Invalid schema for response_format: 'maxLength' is not permitted."
+            return Reply(400, {"error": {"message": told}})
+        return completion('{"tags": []}')
+
+    server = scripted(strict)
+    client = connect(server.address)
+    assert client.ask(request).way == "json_schema"
+    client.ask(request)
+    assert len(server.asked) == 3
+    sent = server.asked[2]["response_format"]["json_schema"]["schema"]
+    entry = sent["properties"]["tags"]["items"]
+    assert set(entry["properties"]) == {"tag", "reason", "strength", "confidence"}
+    assert entry["properties"]["tag"]["enum"] == ["dogs", "cats"]
+    assert not {"maxItems", "maxLength", "minimum", "maximum"} & set(re.findall(r"\w+", str(sent)))
+
+
+def test_what_is_wrong_with_one_text_is_said_after_answers_came_too(scripted, connect):
+    def later(body, number):
+        error = {"error": "the prompt exceeds the context"}
+        return completion(GOOD) if number == 0 else Reply(400, error)
+
+    client = connect(scripted(later).address)
+    client.ask(REQUEST)
+    with pytest.raises(RefusedError) as refused:
+        client.ask(REQUEST)
+    assert refused.value.key == "llm.too_long"

@@ -132,6 +132,29 @@ def test_equal_requests_are_sent_once(scripted, connect):
     assert client.account.items == 20
 
 
+def test_equal_items_are_no_earlier_run(scripted, connect, tmp_path):
+    server = scripted(lambda body, number: completion('{"tags": []}'))
+    twice = [*requests()[:30], *requests()[:30]]
+    with Journal(tmp_path / "j") as journal:
+        first, second = (connect(server.address) for _ in range(2))
+        list(ask_all(first, twice, journal))
+        list(ask_all(second, twice, journal))
+    assert (first.account.items, first.account.cached, first.account.equal) == (60, 0, 30)
+    assert (second.account.items, second.account.cached, second.account.equal) == (60, 60, 0)
+    assert len(server.asked) == 30
+
+
+def test_equal_items_are_one_failure(scripted, connect):
+    def slow_no(body, number):
+        time.sleep(0.2)
+        return Reply(400, {"error": "content policy"})
+
+    client = connect(scripted(slow_no).address, retries=0, concurrency=1)
+    outcomes = list(ask_all(client, [requests()[0]] * 8 * 4))
+    assert client.account.failed == 32
+    assert all(one.failure is not None for one in outcomes)
+
+
 def test_order_is_kept_and_progress_told(scripted, connect, tmp_path):
     def slow_first(body, number):
         time.sleep(0.3 if item_of(body) == 0 else 0)

@@ -149,7 +149,7 @@ def test_pictures_the_model_did_not_see_are_no_evidence(scripted, connect, vocab
         reading = encoder.encode(Content("a", "dog", media), vocabulary)
     assert reading.found[0].evidence == Evidence("x")
     assert [one.reason.key for one in reading.missing] == ["llm.not_seen"]
-    assert "did not see the 2 pictures" in str(reading.missing[0].reason)
+    assert "saw no picture of this item (there are 2;" in str(reading.missing[0].reason)
 
 
 def test_a_broken_video_is_said_and_the_words_are_read(scripted, connect, vocabulary, tmp_path):

@@ -11,28 +11,10 @@ import polars as pl
 import pytest
 from llm_servers import Answerer, Reply, Scripted, completion
 
-from tagcf.cli import main
-from tagcf.text import choose_language
-
+Run = Callable[..., Any]
 TOPICS = ("带狗狗去露营", "橘猫晒太阳", "红烧肉的家常做法", "五杀翻盘团战", "考研英语词汇")
 ITEMS = 250
 TAGS = ("dogs", "cats", "home-cooking", "moba-games", "exam-prep")
-
-
-@pytest.fixture(autouse=True)
-def _plain_english(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TAGCF_LANG", "en")
-    monkeypatch.setenv("COLUMNS", "200")
-    yield
-    choose_language(None)
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> Any:
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    assert stopped.value.code == code, captured.err
-    return captured
 
 
 def teacher(body: dict[str, Any], _number: int) -> Reply:
@@ -68,42 +50,42 @@ def channel(tmp_path: Path, scripted: Callable[[Answerer], Scripted]) -> tuple[P
 
 
 def test_a_model_is_asked_once_and_a_student_learns_from_it(
-    channel: tuple[Path, Scripted], capsys: pytest.CaptureFixture[str]
+    channel: tuple[Path, Scripted], checked: Run
 ) -> None:
     folder, server = channel
-    told = json.loads(run(capsys, "tag", folder, "--using", "llm", "--json").out)
+    told = json.loads(checked("tag", folder, "--using", "llm", "--json").stdout)
     assert (told["llm"]["items"], told["llm"]["failed"]) == (ITEMS, 0)
     asked = len(server.asked)
     assert asked == told["llm"]["calls"] >= ITEMS
     assert {one["source"] for one in told["sources"]} == {"text", "llm:tiny"}
-    again = json.loads(run(capsys, "tag", folder, "--using", "llm", "--json").out)
+    again = json.loads(checked("tag", folder, "--using", "llm", "--json").stdout)
     assert again["llm"]["cached"] == ITEMS
     assert len(server.asked) == asked  # the journal answers
-    shown = json.loads(run(capsys, "tag", folder, "--show", "1", "--json").out)
+    shown = json.loads(checked("tag", folder, "--show", "1", "--json").stdout)
     cats = next(one for one in shown["tags"] if one["tag"] == "cats")
     assert "it says so" in [one["quote"] for one in cats["evidence"]]
-    learned = json.loads(run(capsys, "tag", folder, "--learn-student", "--json").out)
+    learned = json.loads(checked("tag", folder, "--learn-student", "--json").stdout)
     assert learned["teacher"] == "tiny"
     assert learned["agreement"]["f1"] > 0.8
-    by_student = json.loads(run(capsys, "tag", folder, "--using", "student", "--json").out)
+    by_student = json.loads(checked("tag", folder, "--using", "student", "--json").stdout)
     assert by_student["encoders"] == ["student:tiny"]
     assert {"cats", "home-cooking"} <= {one["tag"] for one in by_student["tags"]}
     assert len(server.asked) == asked
-    said = run(capsys, "tag", folder, "--learn-student")
-    assert "agreement with the teacher" in said.err
+    said = checked("tag", folder, "--learn-student")
+    assert "agreement with the teacher" in said.stderr
 
 
 def test_free_names_are_reduced_and_become_proposals_and_a_version(
-    channel: tuple[Path, Scripted], capsys: pytest.CaptureFixture[str]
+    channel: tuple[Path, Scripted], checked: Run
 ) -> None:
     folder, _ = channel
-    told = json.loads(run(capsys, "tag", folder, "--extract", "--json").out)
+    told = json.loads(checked("tag", folder, "--extract", "--json").stdout)
     assert told["topics"]["coverage"] > 0.9
     assert {one["name"] for one in told["roles"]["names"]} & {"电竞玩家", "考研党"}
     table = pl.read_parquet(folder / "out" / "free_tags.parquet")
     assert set(table["kind"]) == {"topic", "role"}
-    before = json.loads(run(capsys, "tag", folder, "--using", "lexicon", "--json").out)
-    made = json.loads(run(capsys, "tag", folder, "--propose", "--json").out)
+    before = json.loads(checked("tag", folder, "--using", "lexicon", "--json").stdout)
+    made = json.loads(checked("tag", folder, "--propose", "--json").stdout)
     subs = [one for one in made["proposals"] if one["kind"] == "sub_tag"]
     assert subs
     path = Path(made["output"])
@@ -111,26 +93,24 @@ def test_free_names_are_reduced_and_become_proposals_and_a_version(
     place = content.index(f'id = "{subs[0]["id"]}"')
     accepted = content[:place] + content[place:].replace('"open"', '"accept"', 1)
     path.write_text(accepted, "utf-8")
-    done = json.loads(run(capsys, "tag", folder, "--accept", "--json").out)
+    done = json.loads(checked("tag", folder, "--accept", "--json").stdout)
     assert (done["accepted"], done["already"]) == (1, 0)
     assert done["version"] != before["vocabulary"]
-    once_more = json.loads(run(capsys, "tag", folder, "--accept", "--json").out)
+    once_more = json.loads(checked("tag", folder, "--accept", "--json").stdout)
     assert (once_more["accepted"], once_more["already"]) == (0, 1)
-    after = json.loads(run(capsys, "tag", folder, "--using", "lexicon", "--json").out)
+    after = json.loads(checked("tag", folder, "--using", "lexicon", "--json").stdout)
     assert after["vocabulary"] == done["version"]
     path.write_text(content.replace('status = "open"', 'status = "perhaps"', 1), "utf-8")
-    refused = run(capsys, "tag", folder, "--accept", code=1)
-    assert "perhaps" in refused.err
+    refused = checked("tag", folder, "--accept", code=1)
+    assert "perhaps" in refused.stderr
 
 
-def test_without_a_server_the_message_says_what_to_set(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_server_the_message_says_what_to_set(tmp_path: Path, checked: Run) -> None:
     (tmp_path / "tagcf.toml").write_text('[content]\ntext = ["title"]\n', "utf-8")
     (tmp_path / "items.csv").write_text("item_id,title\n1,dogs\n", "utf-8")
-    refused = run(capsys, "tag", tmp_path, "--using", "llm", code=2)
-    assert "base_url" in refused.err
-    nothing = run(capsys, "tag", tmp_path, "--learn-student", code=1)
-    assert "--using llm" in nothing.err
-    two = run(capsys, "tag", tmp_path, "--extract", "--roles", code=2)
-    assert "Only one of" in two.err
+    refused = checked("tag", tmp_path, "--using", "llm", code=2)
+    assert "base_url" in refused.stderr
+    nothing = checked("tag", tmp_path, "--learn-student", code=1)
+    assert "--using llm" in nothing.stderr
+    two = checked("tag", tmp_path, "--extract", "--roles", code=2)
+    assert "Only one of" in two.stderr

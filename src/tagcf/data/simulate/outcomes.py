@@ -82,13 +82,14 @@ def draw_effects(
     own = rng.normal(size=(settings.items, N_LOGGED))
     own_user = rng.normal(size=(settings.users, N_LOGGED))
     tier_level = np.array([0.10, 0.0, -0.10])[audience.city_tier]
+    standing = settings.loyalty * audience.standing
     return EffectSizes(
         theta=theta * (1 + shift[:, :, None]),
         theta_return=theta_return * (1 + shift),
         item=ITEM_SHARED * catalogue.quality[:, None] + ITEM_OWN * own,
-        user=STANDING * audience.standing[:, None] + tier_level[:, None] + USER_OWN * own_user,
+        user=STANDING * standing[:, None] + tier_level[:, None] + USER_OWN * own_user,
         return_base=0.55
-        + 0.06 * audience.standing
+        + 0.06 * standing
         + 0.2 * tier_level
         + 0.03 * rng.normal(size=settings.users),
     )

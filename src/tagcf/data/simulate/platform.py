@@ -40,6 +40,8 @@ class Platform:
         Standard deviation over user-item pairs of how well the item suits the user.
     impressions_per_user_day
         Mean over users, of a day in a week in which the user is present.
+    loyalty
+        Multiplies what being active has to do with outcomes and return; 0 = nothing.
     """
 
     sector: SectorName = "video"
@@ -54,6 +56,7 @@ class Platform:
     zipf: float = 0.0
     taste_heterogeneity: float = 1.0
     impressions_per_user_day: float = 5.0
+    loyalty: float = 1.0
 
     def __post_init__(self) -> None:
         known = {one.name: getattr(self, one.name) for one in fields(self)}
@@ -68,6 +71,7 @@ class Platform:
             "zipf": self.zipf >= 0,
             "taste_heterogeneity": self.taste_heterogeneity >= 0,
             "impressions_per_user_day": self.impressions_per_user_day > 0,
+            "loyalty": self.loyalty >= 0,
             "sector": self.sector in SECTORS,
             "link": self.link in ("logit", "identity"),
         }

@@ -112,10 +112,11 @@ def _sharing_weights(
 ) -> list[tuple[Estimates, JointFit]]:
     """Results of the outcomes that share their weights, for one audience."""
     design, base = told.design, told.base
+    n_items, alike = base.used_items(design).size, bool((base.share == 1.0).all())
     results = []
     for k, outcome in enumerate(outcomes):
         spec = task.log.outcomes[outcome]
-        reasons = _reasons(task, design, base, told, k)
+        reasons = _reasons(task, design, base, told, k, n_items)
         se = np.sqrt(np.maximum(np.diag(told.cov[k]), 0.0))
         gone = ~told.kept | (se <= 0) | ~base.varies[k]
         found = Estimates(
@@ -127,10 +128,10 @@ def _sharing_weights(
             treated_items=base.items,
             effective=np.where(gone, 0.0, told.effective[k]),
             n_rows=told.n_rows,
-            n_items=base.used_items(design).size,
+            n_items=n_items,
             rung=_rung(design, told, k),
             reasons=reasons,
-            diagnostics=tuple(_facts(design, base, told, k, at) for at in range(len(gone))),
+            diagnostics=tuple(_facts(design, base, told, k, at, alike) for at in range(len(gone))),
             claimable=None if told.fused is None else told.fused.supported[k],
         )
         found = allow_for_bias(found, design, using.bias)
@@ -150,17 +151,16 @@ def _sharing_weights(
 
 
 def _reasons(
-    task: Task, design: Design, base: Fit, told: Told, k: int
+    task: Task, design: Design, base: Fit, told: Told, k: int, n_items: int
 ) -> tuple[Reason | None, ...]:
     if not base.varies[k]:
         return (outcome_reason(base.sums),) * len(task.slugs)
     if too_few_events(task.log.outcomes[base.outcomes[k]].kind, base.sums, k):
         return (Reason("reason.few_events", (("need", int(FEWEST_EVENTS)),)),) * len(task.slugs)
-    used = base.used_items(design)
     return refuse(
         task.tags.tags,
         items=base.items,
-        n_items=used.size,
+        n_items=n_items,
         min_items=task.question.min_items,
         kept=told.kept,
         aliases=told.aliases,
@@ -184,7 +184,7 @@ def _known(value: float) -> float | None:
 
 
 def _facts(
-    design: Design, base: Fit, told: Told, k: int, at: int
+    design: Design, base: Fit, told: Told, k: int, at: int, alike: bool
 ) -> dict[str, float | int | str | None]:
     facts: dict[str, float | int | str | None] = {
         "unique_share": round(float(told.unique_share[at]), 4),
@@ -192,7 +192,7 @@ def _facts(
         "largest_item_share": round(float(base.errors.largest_leverage[at]), 4),
         "rows": design.rows.exposure,
     }
-    if (base.share != 1.0).any():
+    if not alike:
         facts["estimate_by_rows"] = _known(base.by_rows[at, k])
     if told.fused is not None:
         facts["rows"] = "random+chosen"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.linear.cell_tags import CellTags, ItemTags, tags_of_items
+from tagcf.effects.linear.cell_tags import CellTags, ItemTags, item_tags, tags_of_items
 from tagcf.effects.linear.cells import CellSums, distinct, sum_cells_each
 from tagcf.effects.linear.clustered import Errors, clustered_errors, crossed_codes
 from tagcf.effects.linear.design import Design
@@ -107,7 +107,7 @@ def fit_each(
 
     Their sums are held together; `fits_together` says how many are fit to be.
     """
-    items = carried if isinstance(carried, ItemTags) else ItemTags.of(carried)
+    items = item_tags(carried)
     without = [one.design for one in wanted if one.base is None]
     summed = iter(sum_cells_each(log, without, outcomes))
     sums = [next(summed) if one.base is None else one.base.sums for one in wanted]

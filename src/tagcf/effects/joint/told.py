@@ -13,7 +13,10 @@ import numpy as np
 
 from tagcf.effects.joint.fit import Fit, Wanted, fit_each
 from tagcf.effects.joint.fuse import Fused, fuse
+from tagcf.effects.joint.own_rows import fit_own_rows
+from tagcf.effects.linear.cell_tags import item_tags
 from tagcf.effects.linear.design import Design
+from tagcf.effects.linear.own_rows import rows_are_items
 from tagcf.effects.methods import Joint
 from tagcf.effects.task import Task
 from tagcf.types import Estimand, Floats, Mask
@@ -59,7 +62,7 @@ def told_each(
     ]
     grounds = [_grounds(using, one) for one in audiences]
     every = [wanted for ground in grounds for wanted in ground]
-    fits = _dealt(fit_each(task.log, task.carries, every, outcomes, using), grounds)
+    fits = _dealt(_fits(task, every, outcomes, using), grounds)
     told = [_told(task, ground[0].design, own) for ground, own in zip(grounds, fits, strict=True)]
     models = [
         _own_models(task, one, own[0], estimand) for one, own in zip(audiences, fits, strict=True)
@@ -74,11 +77,21 @@ def told_each(
             for place in some
         ]
         every = [wanted for ground in alone for wanted in ground]
-        refits = _dealt(fit_each(task.log, task.carries, every, outcomes, using), alone)
+        refits = _dealt(_fits(task, every, outcomes, using), alone)
         for place, own in zip(some, refits, strict=True):
             refit = _told(task, grounds[place][0].design, own)
             told[place] = _with_own_model(told[place], at, refit)
     return told
+
+
+def _fits(
+    task: Task, wanted: Sequence[Wanted], outcomes: tuple[int, ...], using: Joint
+) -> list[Fit]:
+    """Fit all that is wanted: in the same passes, or row by row where nothing can be summed."""
+    if not all(rows_are_items(task.log, one.design) for one in wanted):
+        return fit_each(task.log, task.carries, wanted, outcomes, using)
+    items = item_tags(task.carries)
+    return [fit_own_rows(task.log, items, one, outcomes, using) for one in wanted]
 
 
 def _dealt(fits: list[Fit], grounds: Sequence[Sequence[Wanted]]) -> list[list[Fit]]:

@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.effects.linear.kernels import add_by_item, add_by_tag, add_vectors, fill_dense
-from tagcf.types import Codes, Floats
+from tagcf.effects.linear.kernels import (
+    add_by_item,
+    add_by_tag,
+    add_vectors,
+    count_codes,
+    fill_dense,
+)
+from tagcf.types import Codes, Floats, TagMatrix
 
 BLOCK_BYTES = 2**22  # of tags that are dense at a time: what a core's cache holds
 DOUBLE_PRECISION = 1_000_000  # cells × tags up to which products are made in double precision
@@ -20,21 +26,36 @@ Positions = NDArray[np.integer]
 
 @dataclass(frozen=True, slots=True)
 class ItemTags:
-    """What each of I items carries: rows of an item table, in as few bytes as they need."""
+    """What each of I items carries: rows of an item table."""
 
     indptr: NDArray[np.integer]  # (I + 1,)
-    tag: NDArray[np.unsignedinteger]  # (nnz,) tags of the items, one item after another
+    tag: NDArray[np.integer]  # (nnz,) tags of the items, one item after another
     value: Floats  # (nnz,) their values; empty where all are 1
     n_tags: int
+    on_items: Floats  # (T,) how many of the items carry each tag
 
     @staticmethod
     def of(carried: Floats | sparse.csr_array) -> ItemTags:
         """Pack a table (I, T)."""
         table = sparse.csr_array(carried)
         small = np.uint16 if table.shape[1] <= 2**16 else np.uint32
-        plain = bool((table.data == 1).all())
-        value = np.empty(0) if plain else table.data.astype(np.float64)
-        return ItemTags(table.indptr, table.indices.astype(small), value, table.shape[1])
+        values: Floats = table.data
+        value = np.empty(0) if bool((values == 1).all()) else values.astype(np.float64)
+        tag: NDArray[np.integer] = table.indices.astype(small)
+        every = _counted(tag[values != 0], table.shape[1])
+        return ItemTags(table.indptr, tag, value, table.shape[1], every)
+
+    @staticmethod
+    def of_matrix(tags: TagMatrix, threshold: float) -> ItemTags:
+        """What items carry from a strength on; where that is all, nothing is copied."""
+        table, n_tags = tags.strength, len(tags.tags)
+        if not len(table.data) or float(table.data.min()) >= threshold:
+            every = _counted(table.indices, n_tags)
+            return ItemTags(table.indptr, table.indices, np.empty(0), n_tags, every)
+        reached = table.data >= threshold
+        indptr = np.concatenate([[0], np.cumsum(reached)])[table.indptr]
+        tag = table.indices[reached]
+        return ItemTags(indptr, tag, np.empty(0), n_tags, _counted(tag, n_tags))
 
     def __len__(self) -> int:
         """Count the items."""
@@ -54,6 +75,8 @@ class ItemTags:
 
     def carriers(self, items: NDArray[np.generic]) -> Floats:
         """(T,) how many of the items flagged (I,) carry each tag."""
+        if items.all():
+            return self.on_items
         flags = np.asarray(items, dtype=np.float64)[:, None]
         out = np.zeros((self.n_tags, 1))
         if self.value.size and not self.value.all():
@@ -97,11 +120,11 @@ class CellTags:
         """The same tags minus these means."""
         return replace(self, group_mean=group_mean)
 
-    def rows(self, cells: Positions, dtype: type[np.floating] = np.float64) -> Floats:
+    def rows(self, cells: Positions | slice, dtype: type[np.floating] = np.float64) -> Floats:
         """(m, T) dense rows of some cells."""
-        out = np.zeros((len(cells), self.shape[1]), dtype)
-        items = self.items
-        fill_dense(self.item[cells], items.indptr, items.tag, items.value, out)
+        items, item = self.items, self.item[cells]
+        out = np.zeros((len(item), self.shape[1]), dtype)
+        fill_dense(item, items.indptr, items.tag, items.value, out)
         mean = self.group_mean
         if mean.any():
             out -= (mean[0] if len(mean) == 1 else mean[self.group[cells]]).astype(dtype)
@@ -109,10 +132,10 @@ class CellTags:
 
     def blocks(self, precision: type[np.floating]) -> Iterator[tuple[slice, Floats]]:
         """All cells, block by block."""
-        every, step = np.arange(len(self.item)), self.block_cells
-        for start in range(0, len(every), step):
+        step = self.block_cells
+        for start in range(0, len(self.item), step):
             at = slice(start, start + step)
-            yield at, self.rows(every[at], precision)
+            yield at, self.rows(at, precision)
 
     def times(self, coef: Floats) -> Floats:
         """(C, K) tags times coefficients (T, K)."""
@@ -149,5 +172,17 @@ def tags_of_items(
     carried: Floats | sparse.csr_array | ItemTags, item: Codes, group: Codes, n_groups: int
 ) -> CellTags:
     """Tags of cells whose items carry `carried` (I, T)."""
-    items = carried if isinstance(carried, ItemTags) else ItemTags.of(carried)
+    items = item_tags(carried)
     return CellTags(items, item, group, np.zeros((n_groups, items.n_tags)))
+
+
+def item_tags(carried: Floats | sparse.csr_array | ItemTags) -> ItemTags:
+    """Pack a table (I, T), unless it is packed."""
+    return carried if isinstance(carried, ItemTags) else ItemTags.of(carried)
+
+
+def _counted(tag: NDArray[np.integer], n_tags: int) -> Floats:
+    """(T,) how often each tag occurs."""
+    count = np.zeros(n_tags)
+    count_codes(tag, count)
+    return count

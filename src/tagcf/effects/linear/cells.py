@@ -23,7 +23,6 @@ from tagcf.effects.linear.seen import row_hashes
 from tagcf.types import Codes, EventBatch, EventLog, Floats, Mask
 
 CACHED_ROWS = 4_096
-LARGE = 1_000_000  # cells × controls from which memory counts
 STRANGERS = 1_024  # clusters of rows whose cluster is unknown: not one, or they would be one user
 
 
@@ -143,13 +142,10 @@ def blocks_of(
 def empty_sums(design: Design, n_outcomes: int) -> CellSums:
     """Sums over no rows."""
     n_cells, n_controls = len(design.cell_keys), design.n_columns
-    # Where each cell is one row nothing is added up: single is enough. Not where some have more,
-    # since splines of a skewed number are so much alike that rounded sums move the answer.
-    alone = design.item_rows.max(initial=0.0) <= 1 and n_cells * n_controls > LARGE
     return CellSums(
         rows=np.zeros(n_cells),
         weight=np.zeros(n_cells),
-        x=np.zeros((n_cells, n_controls), np.float32 if alone else np.float64),
+        x=np.zeros((n_cells, n_controls)),
         y=np.zeros((n_cells, n_outcomes)),
         xx=np.zeros((n_controls, n_controls)),
         xy=np.zeros((n_controls, n_outcomes)),
@@ -161,9 +157,8 @@ def add_block(total: CellSums, block: Block) -> None:
     """Add the rows of a block to sums, in place."""
     add_rows(block.cell, block.w, block.x, block.y, total.rows, total.weight, total.x, total.y)
     alike = bool((block.w == 1.0).all())
-    one = block.x.astype(total.x.dtype, copy=False).astype(float, copy=False)  # as in the sums
-    x = one if alike else one * block.w[:, None]
-    np.add(total.xx, x.T @ one, out=total.xx)
+    x = block.x if alike else block.x * block.w[:, None]
+    np.add(total.xx, x.T @ block.x, out=total.xx)
     np.add(total.xy, x.T @ block.y, out=total.xy)
     np.add(total.yy, (block.w[:, None] * block.y**2).sum(axis=0), out=total.yy)
 

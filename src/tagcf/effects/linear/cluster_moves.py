@@ -9,19 +9,22 @@ together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from tagcf.effects.linear.kernels import add_scaled_clusters, solve_left_out
 from tagcf.effects.linear.solve import Partialled
-from tagcf.types import Floats
+from tagcf.types import Codes, Floats
 
 LEVERAGE_LIMIT = 1.0 - 1e-9
 SAFE_LEVERAGE = 0.9  # summed over a cluster: below it a plain solution is accurate
 WHOLE = 1e-12  # share of a group's weight outside a cluster that is rounding
 ALONE = 32  # most cells of clusters that are solved together
+PADDED = 4  # sizes are rounded up to a multiple, so that few differ
 TOGETHER = 2**18  # products of two cells of a cluster, for so many clusters at a time
 
 Positions = NDArray[np.integer]
@@ -31,11 +34,12 @@ Positions = NDArray[np.integer]
 class ClusterCells:
     """Cells of whole clusters, cluster after cluster. m cells, c clusters, T tags, K outcomes."""
 
-    cells: Positions  # (m,)
+    group: Codes  # (m,) fixed-effect group of each cell
     starts: Positions  # (c,) first cell of each cluster
     sizes: Positions  # (c,)
     weight: Floats  # (m,)
     e: Floats  # (m, K) weighted residuals
+    x: Floats  # (m, P) mean controls minus their group mean
     hat: Floats  # (m, T) partialled tags, controls at the cells' means
     influence: Floats  # (m, T) hat times the inverse
 
@@ -46,7 +50,7 @@ def inverse_gap(leverage: Floats) -> Floats:
 
 
 def cluster_moves(part: Partialled, inverse: Floats, held: ClusterCells) -> Floats:
-    """(c, K, T) moves of all clusters, the part within cells left out.
+    """(K, c, T) moves of all clusters, the part within cells left out.
 
     Parameters
     ----------
@@ -54,67 +58,55 @@ def cluster_moves(part: Partialled, inverse: Floats, held: ClusterCells) -> Floa
         (T, T) inverse Gram of the partialled tags.
     """
     n_out, n_tags = held.e.shape[1], inverse.shape[0]
-    out = np.empty((held.starts.size, n_out, n_tags), held.hat.dtype)
-    left = np.ones(held.starts.size, dtype=bool)
-    padded = np.exp2(np.ceil(np.log2(held.sizes))).astype(int)
-    padded[~_in_one_group(part, held)] = ALONE + 1
-    for size in np.unique(padded[padded <= ALONE]):
-        alike = np.flatnonzero(padded == size)
+    solution = np.zeros(held.e.shape)
+    alone = held.sizes > ALONE
+    if len(part.group_weight) > 1:
+        alone |= ~_in_one_group(held)
+    whole = part.group_weight[held.group[held.starts]]
+    controls = held.x @ part.xx_inverse.astype(held.x.dtype)
+    padded = -(-held.sizes // PADDED) * PADDED
+    for size in np.unique(padded[~alone]):
+        alike = np.flatnonzero((padded == size) & ~alone)
         step = max(TOGETHER // int(size) ** 2, 1)
         for start in range(0, alike.size, step):
             which = alike[start : start + step]
-            moves, safe = _solved_together(part, held, which, int(size))
-            out[which[safe]] = moves[safe]
-            left[which[safe]] = False
-    for at in np.flatnonzero(left):
+            of = _cells_of(held, which, int(size))
+            products = of(held.influence) @ of(held.hat).swapaxes(1, 2)
+            products += of(controls) @ of(held.x).swapaxes(1, 2)
+            safe = np.empty(which.size, dtype=bool)
+            starts, sizes = held.starts[which], held.sizes[which]
+            args = (products, starts, sizes, held.weight, held.e, whole[which])
+            solve_left_out(*args, SAFE_LEVERAGE, WHOLE, solution, safe)
+            alone[which[~safe]] = True
+    out = np.zeros((n_out, held.starts.size, n_tags), held.hat.dtype)
+    scale = solution.astype(held.hat.dtype, copy=False)
+    add_scaled_clusters(held.starts, held.sizes, scale, held.influence, out)
+    for at in np.flatnonzero(alone):
         inside = slice(held.starts[at], held.starts[at] + held.sizes[at])
-        out[at] = _solved_alone(part, inverse, held, inside)
+        out[:, at] = _solved_alone(part, inverse, held, inside)
     return out
 
 
-def _in_one_group(part: Partialled, held: ClusterCells) -> NDArray[np.bool_]:
+def _in_one_group(held: ClusterCells) -> NDArray[np.bool_]:
     """(c,) whether all cells of a cluster are of one group."""
-    group = part.tags.group[held.cells]
-    changes = np.cumsum(np.diff(group, prepend=group[:1]) != 0)
+    changes = np.cumsum(np.diff(held.group, prepend=held.group[:1]) != 0)
     return np.asarray(changes[held.starts] == changes[held.starts + held.sizes - 1])
 
 
-def _solved_together(
-    part: Partialled, held: ClusterCells, which: Positions, size: int
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """(c, K, T) moves of clusters of at most so many cells, and where they are safe.
+def _cells_of(held: ClusterCells, which: Positions, size: int) -> Callable[[Floats], Floats]:
+    """Give what picks (c, size, ·) cells of clusters of at most so many from values (m, ·).
 
-    Each lies in one group. Shorter clusters are filled up with rows of zeros.
+    Shorter ones repeat their first cell. Where all are of the same size and stand after one
+    another, nothing is copied.
     """
+    starts, sizes = held.starts[which], held.sizes[which]
+    first = int(starts[0])
+    if (sizes == size).all() and (np.diff(starts) == size).all():
+        inside = slice(first, first + starts.size * size)
+        return lambda values: values[inside].reshape(starts.size, size, values.shape[1])
     at = np.arange(size)
-    inside = at < held.sizes[which, None]
-    cell = held.starts[which, None] + np.where(inside, at, 0)
-    weight = np.where(inside, held.weight[cell], 0.0)
-    root = np.sqrt(weight)
-    whole = part.group_weight[part.tags.group[held.cells[held.starts[which]]]]
-    rest = whole - weight.sum(axis=1)
-    there = rest > WHOLE * whole
-    outside = np.where(there, 1.0 / np.sqrt(np.where(there, rest, 1.0)), 0.0)[:, None]
-    # Rows of R are mixtures of cells: so are its products with B⁻¹R'.
-    influence, x = held.influence[cell], part.x_of(held.cells[cell].ravel())
-    x = x.reshape(*cell.shape, x.shape[1])
-    products = (influence @ held.hat[cell].swapaxes(1, 2)).astype(np.float64)
-    products += (x @ part.xx_inverse) @ x.swapaxes(1, 2)
-    with_rest = products @ weight[:, :, None] * outside[:, :, None]
-    leverage = np.empty((which.size, size + 1, size + 1))
-    leverage[:, :size, :size] = root[:, :, None] * products * root[:, None, :]
-    leverage[:, :size, size:] = root[:, :, None] * with_rest
-    leverage[:, size, :size] = leverage[:, :size, size]
-    leverage[:, size, size] = (weight * with_rest[:, :, 0]).sum(axis=1) * outside[:, 0]
-    safe = np.trace(leverage, axis1=1, axis2=2) < SAFE_LEVERAGE
-    leverage[~safe] = 0.0
-    e = np.where(inside[:, :, None], held.e[cell], 0.0)
-    of_cells = e / np.where(inside, root, 1.0)[:, :, None]
-    of_rest = e.sum(axis=1, keepdims=True) * outside[:, :, None]
-    solved = np.linalg.solve(np.eye(size + 1) - leverage, np.hstack([of_cells, of_rest]))
-    by_cell = root[:, :, None] * solved[:, :size]
-    by_cell += (weight * outside)[:, :, None] * solved[:, size:]
-    return by_cell.swapaxes(1, 2).astype(influence.dtype) @ influence, safe
+    cell = starts[:, None] + np.where(at < sizes[:, None], at, 0)
+    return lambda values: values[cell]
 
 
 def _solved_alone(part: Partialled, inverse: Floats, held: ClusterCells, inside: slice) -> Floats:
@@ -122,11 +114,10 @@ def _solved_alone(part: Partialled, inverse: Floats, held: ClusterCells, inside:
 
     Where the cluster has more cells than there are columns, as (B - R'R)⁻¹R'e.
     """
-    cells, weight = held.cells[inside], held.weight[inside]
-    x = part.x_of(cells)
+    weight, x = held.weight[inside], held.x[inside]
     columns = np.hstack([held.hat[inside], x])
     carried = np.hstack([held.influence[inside], x @ part.xx_inverse])
-    mixed = _mix(part, cells, weight)
+    mixed = _mix(part, held.group[inside], weight)
     rows, carried = mixed @ columns, mixed @ carried
     e = (mixed / weight) @ held.e[inside]
     n_tags = inverse.shape[0]
@@ -141,9 +132,8 @@ def _solved_alone(part: Partialled, inverse: Floats, held: ClusterCells, inside:
     return np.asarray(moved[:n_tags].T)
 
 
-def _mix(part: Partialled, cells: Positions, weight: Floats) -> Floats:
-    """Rows of R as combinations of the cells (m,)."""
-    groups = part.tags.group[cells]
+def _mix(part: Partialled, groups: Codes, weight: Floats) -> Floats:
+    """Rows of R as combinations of cells (m,) of some groups."""
     mix = [np.diag(np.sqrt(weight))]
     for group in np.unique(groups):
         own = groups == group

@@ -14,9 +14,11 @@ from typing import Literal
 
 import numpy as np
 
+from tagcf.effects.linear.axis import Pieces
 from tagcf.effects.linear.cells import CellSums
-from tagcf.effects.linear.kernels import square_sums
-from tagcf.effects.linear.leave_out import Axis, Pieces, along_axis
+from tagcf.effects.linear.concentration import effective_of_moves
+from tagcf.effects.linear.leave_out import along_axis
+from tagcf.effects.linear.plain_axis import plain_axis
 from tagcf.effects.linear.scores import ScoreSums, crossing_scores
 from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, Floats
@@ -65,7 +67,8 @@ def clustered_errors(
     leave_out = kind == "CR3"
     pieces = Pieces(sums, part, solved, scores, share, pairs)
     axes = nested or (np.arange(len(sums.weight), dtype=np.int32),)
-    along = [along_axis(pieces, code, at, leave_out=leave_out) for at, code in enumerate(axes)]
+    one_axis = along_axis if leave_out else plain_axis
+    along = [one_axis(pieces, code, at) for at, code in enumerate(axes)]
     meats = [axis.cov for axis in along] if nested else []
     every = [axis.moves for axis in along] if nested else []
     first_crossing = len(every)
@@ -74,7 +77,9 @@ def clustered_errors(
         every.append(moves)
         meats.append(np.stack([one.T @ one for one in moves]).astype(np.float64))
     effective = np.min([axis.effective for axis in along], axis=0)
-    crossing_effective = _effective_crossing(every[first_crossing:], effective)
+    crossing_effective = np.min(
+        [np.full_like(effective, np.inf), *map(_effective, every[first_crossing:])], axis=0
+    )
     return Errors(
         cov=_combine(meats, _counted_twice(pieces, nested), floor=leave_out),
         df=np.maximum(np.minimum(effective, crossing_effective) - 1.0, 1.0),
@@ -131,8 +136,7 @@ def _counted_twice(pieces: Pieces, nested: tuple[Codes, ...]) -> Floats:
     """
     inverse, scores = pieces.solved.inverse, pieces.scores
     if len(nested) == 2:
-        crossed: Axis = along_axis(pieces, crossed_codes(nested), 2, leave_out=False)
-        return crossed.cov
+        return plain_axis(pieces, crossed_codes(nested), 2).cov
     if len(scores.crossing) == 1:
         return np.asarray(inverse @ pieces.pairs @ inverse)
     return np.zeros((len(scores.see), *inverse.shape))
@@ -143,15 +147,5 @@ def crossed_codes(nested: tuple[Codes, ...]) -> Codes:
     return np.unique(np.stack(nested), axis=1, return_inverse=True)[1].ravel().astype(np.int32)
 
 
-def _effective_crossing(every: list[Floats], nested: Floats) -> Floats:
-    """(K, T) effective clusters of the axes that cells straddle, from the moves themselves.
-
-    Squares of normal moves have a kurtosis of 3, so that G equal clusters would count as G / 3.
-    """
-    fewest = np.full(nested.shape, np.inf)
-    for moves in every:
-        for k, one in enumerate(moves):
-            count, total, fourth = square_sums(one)
-            effective = 3 * total**2 / np.maximum(fourth, 1e-300)
-            fewest[k] = np.minimum(fewest[k], np.minimum(effective, count))
-    return fewest
+def _effective(moves: Floats) -> Floats:
+    return effective_of_moves(moves)[0]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagcf.effects.linear.cells import CellSums, distinct
-from tagcf.effects.linear.kernels import add_concentration, sum_run
+from tagcf.effects.linear.kernels import add_concentration, square_sums, sum_run
 from tagcf.effects.linear.scores import ScoreSums
-from tagcf.types import Codes, Floats
+from tagcf.types import Codes, Floats, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class Spread:
 
 def spread_of(sums: CellSums, scores: ScoreSums, share: Floats, cell_group: Codes) -> Spread:
     """Noise within cells and variance between them, by moments (Swamy and Arora 1972)."""
-    used = sums.weight > 0
-    weight = sums.weight[used] / share[used]  # of all rows
-    mean = scores.e[used] / sums.weight[used][:, None]
-    between_ss = weight @ mean**2
-    rows, cells = sums.rows[used].sum(), int(used.sum())
+    some = sums.weight > 0
+    rows, cells = sums.rows[some].sum(), int(np.count_nonzero(some))
+    used: Mask | slice = slice(None) if cells == len(some) else some
+    counted = sums.weight[used]
+    weight = counted / share[used]  # of all rows
+    # One outcome at a time: cells may be as many as rows.
+    between_ss = np.array([weight @ (one[used] / counted) ** 2 for one in scores.e.T])
     within = np.maximum(scores.see - between_ss, 0.0)
     free = max(cells - distinct(cell_group[used]), 1)
     average = weight.sum() / max(cells, 1)
@@ -89,3 +91,16 @@ class Concentration:
             np.asarray(total**2 / np.maximum(squared, 1e-300)),
             self.shares[1] / np.maximum(self.shares[0], 1e-300),
         )
+
+
+def effective_of_moves(moves: Floats) -> tuple[Floats, Floats]:
+    """Effective clusters (K, T), and the largest one's share (T,), from moves (K, G, T) themselves.
+
+    Squares of normal moves have a kurtosis of 3, so that G equal clusters would count as G / 3.
+    """
+    effective, largest = np.empty((len(moves), moves.shape[2])), np.zeros(moves.shape[2])
+    for k, one in enumerate(moves):
+        count, total, fourth, most = square_sums(one)
+        effective[k] = np.minimum(3 * total**2 / np.maximum(fourth, 1e-300), count)
+        largest = np.maximum(largest, most / np.maximum(total, 1e-300))
+    return effective, largest

@@ -29,16 +29,6 @@ def add_vectors(code, we, total):
 
 
 @njit(cache=True, nogil=True)
-def add_scaled(code, scale, rows, total):
-    """Total (K, G, T) += scale (n, K) ⊗ rows (n, T) by code."""
-    for k in range(scale.shape[1]):
-        for r in range(code.size):
-            row = total[k, code[r]]
-            for t in range(rows.shape[1]):
-                row[t] += scale[r, k] * rows[r, t]
-
-
-@njit(cache=True, nogil=True)
 def add_scaled_runs(starts, scale, rows, total):
     """Total (K, c, T) += scale (n, K) ⊗ rows (n, T), summed from each start to the next."""
     for c in range(starts.size):
@@ -48,6 +38,94 @@ def add_scaled_runs(starts, scale, rows, total):
             for r in range(starts[c], stop):
                 for t in range(rows.shape[1]):
                     row[t] += scale[r, k] * rows[r, t]
+
+
+@njit(cache=True, nogil=True)
+def add_scaled_clusters(starts, sizes, scale, rows, total):
+    """Total (K, c, T) += scale (n, K) ⊗ rows (n, T), summed over so many rows from each start."""
+    for c in range(starts.size):
+        for k in range(scale.shape[1]):
+            row = total[k, c]
+            for r in range(starts[c], starts[c] + sizes[c]):
+                for t in range(rows.shape[1]):
+                    row[t] += scale[r, k] * rows[r, t]
+
+
+@njit(cache=True, nogil=True)
+def _solve(matrix, right):
+    """Solve for right (n, K) in place, by Cholesky of the lower half of a matrix (n, n)."""
+    n = len(matrix)
+    for i in range(n):
+        for j in range(i + 1):
+            total = matrix[i, j]
+            for m in range(j):
+                total -= matrix[i, m] * matrix[j, m]
+            matrix[i, j] = np.sqrt(total) if i == j else total / matrix[j, j]
+    for k in range(right.shape[1]):
+        for i in range(n):
+            for m in range(i):
+                right[i, k] -= matrix[i, m] * right[m, k]
+            right[i, k] /= matrix[i, i]
+        for i in range(n - 1, -1, -1):
+            for m in range(i + 1, n):
+                right[i, k] -= matrix[m, i] * right[m, k]
+            right[i, k] /= matrix[i, i]
+
+
+@njit(cache=True, nogil=True)
+def solve_left_out(products, starts, sizes, weight, e, whole, most, rounding, out, safe):
+    """What each cell's influence counts for once its cluster is left out; see `cluster_moves`.
+
+    Parameters
+    ----------
+    products
+        (c, s, s) of the clusters' cells with one another through the inverse Gram.
+    starts, sizes
+        (c,) cells of each cluster.
+    weight, e
+        (m,) and (m, K) of the cells.
+    whole
+        (c,) weight of the group that each cluster lies in.
+    most, rounding
+        Leverage from which a cluster is not safe; share of the group that is nothing.
+    out, safe
+        (m, K) and (c,): written.
+    """
+    n_out = e.shape[1]
+    for c in range(starts.size):
+        n, first = sizes[c], starts[c]
+        own = 0.0
+        for i in range(n):
+            own += weight[first + i]
+        rest = whole[c] - own
+        outside = 1.0 / np.sqrt(rest) if rest > rounding * whole[c] else 0.0
+        gap = np.zeros((n + 1, n + 1))  # lower half of I - R B⁻¹ R'
+        right = np.zeros((n + 1, n_out))
+        trace = 0.0
+        for i in range(n):
+            root = np.sqrt(weight[first + i])
+            with_rest = 0.0
+            for j in range(n):
+                with_rest += products[c, i, j] * weight[first + j]
+            for j in range(i + 1):
+                gap[i, j] = -root * products[c, i, j] * np.sqrt(weight[first + j])
+            trace -= gap[i, i]
+            gap[i, i] += 1.0
+            gap[n, i] = -root * with_rest * outside
+            gap[n, n] -= weight[first + i] * with_rest * outside * outside
+            for k in range(n_out):
+                right[i, k] = e[first + i, k] / root
+                right[n, k] += e[first + i, k] * outside
+        trace -= gap[n, n]
+        gap[n, n] += 1.0
+        safe[c] = trace < most
+        if not safe[c]:
+            continue
+        _solve(gap, right)
+        for k in range(n_out):
+            for i in range(n):
+                w = weight[first + i]
+                out[first + i, k] = np.sqrt(w) * right[i, k] + w * outside * right[n, k]
 
 
 @njit(cache=True, nogil=True)
@@ -65,20 +143,60 @@ def add_products(code, we, x, total):
 def add_tags(order, code, item, we, indptr, indices, values, total):
     """Total (G, K, T) += we (n, K) ⊗ what the row's item carries, by code.
 
-    Without `values` all are 1.
+    Without `values` all are 1, and four outcomes are added at a time.
     """
+    n_out = we.shape[1]
+    fours = n_out - n_out % 4 if values.size == 0 else 0
     for at in range(order.size):
         r = order[at]
         start, stop = indptr[item[r]], indptr[item[r] + 1]
-        for k in range(we.shape[1]):
+        for k in range(0, fours, 4):
+            one, two, three, four = we[r, k], we[r, k + 1], we[r, k + 2], we[r, k + 3]
+            rows = total[code[r]]
+            for j in range(start, stop):
+                t = indices[j]
+                rows[k, t] += one
+                rows[k + 1, t] += two
+                rows[k + 2, t] += three
+                rows[k + 3, t] += four
+        for k in range(fours, n_out):
             scale = we[r, k]
             row = total[code[r], k]
-            if values.size == 0:
-                for j in range(start, stop):
-                    row[indices[j]] += scale
-            else:
-                for j in range(start, stop):
-                    row[indices[j]] += scale * values[j]
+            for j in range(start, stop):
+                row[indices[j]] += scale * values[j] if values.size else scale
+
+
+@njit(cache=True, nogil=True)
+def take_fitted(item, weight, indptr, indices, values, coef, level, out):
+    """Out (n, K) -= weight (n,) times [level (K,) + what the row's item carries times coef (T, L)].
+
+    Without `values` all are 1. L is K rounded up to a multiple of four, filled with zeros: four
+    sums at a time stay in registers.
+    """
+    n_out = out.shape[1]
+    for r in range(item.size):
+        start, stop = indptr[item[r]], indptr[item[r] + 1]
+        for k in range(0, coef.shape[1], 4):
+            a, b, c, d = (
+                coef.dtype.type(0),
+                coef.dtype.type(0),
+                coef.dtype.type(0),
+                coef.dtype.type(0),
+            )
+            for j in range(start, stop):
+                row = coef[indices[j]]
+                scale = coef.dtype.type(values[j]) if values.size else coef.dtype.type(1)
+                a += scale * row[k]
+                b += scale * row[k + 1]
+                c += scale * row[k + 2]
+                d += scale * row[k + 3]
+            out[r, k] -= weight[r] * (a + level[k])
+            if k + 1 < n_out:
+                out[r, k + 1] -= weight[r] * (b + level[k + 1])
+            if k + 2 < n_out:
+                out[r, k + 2] -= weight[r] * (c + level[k + 2])
+            if k + 3 < n_out:
+                out[r, k + 3] -= weight[r] * (d + level[k + 3])
 
 
 @njit(cache=True, nogil=True)
@@ -96,9 +214,10 @@ def take_group_means(order, code, group, we, means, total):
 
 @njit(cache=True, nogil=True)
 def square_sums(moves):
-    """Rows of moves (G, T) that are not all zero, and sums of their squares and fourth powers."""
+    """Rows of moves (G, T) not all zero; sums and maxima of squares, sums of fourth powers."""
     used = 0
     squares, fourths = np.zeros(moves.shape[1]), np.zeros(moves.shape[1])
+    most = np.zeros(moves.shape[1])
     for g in range(moves.shape[0]):
         seen = 0
         for t in range(moves.shape[1]):
@@ -107,8 +226,9 @@ def square_sums(moves):
                 seen = 1
             squares[t] += square
             fourths[t] += square * square
+            most[t] = max(most[t], square)
         used += seen
-    return used, squares, fourths
+    return used, squares, fourths, most
 
 
 @njit(cache=True, nogil=True)
@@ -188,6 +308,28 @@ def add_by_item(indptr, indices, values, by_tag, total):
             scale = values[j] if values.size else 1.0
             for k in range(by_tag.shape[1]):
                 total[i, k] += scale * by_tag[indices[j], k]
+
+
+@njit(cache=True, nogil=True)
+def count_codes(code, total):
+    """Total (G,) += 1 for each code."""
+    for r in range(code.size):
+        total[code[r]] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def fill_columns(x, item, indptr, indices, values, y, out):
+    """Write rows [x (n, P), what items carry (n, T), 1, y (n, K)] into out."""
+    n_columns, one = x.shape[1], out.shape[1] - y.shape[1] - 1
+    for r in range(item.size):
+        out[r] = 0.0
+        for p in range(n_columns):
+            out[r, p] = x[r, p]
+        for j in range(indptr[item[r]], indptr[item[r] + 1]):
+            out[r, n_columns + indices[j]] = values[j] if values.size else 1.0
+        out[r, one] = 1.0
+        for k in range(y.shape[1]):
+            out[r, one + 1 + k] = y[r, k]
 
 
 @njit(cache=True, nogil=True)

@@ -13,86 +13,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.linear.cells import CellSums, distinct
+from tagcf.effects.linear.axis import Axis, Pieces, Squares
+from tagcf.effects.linear.cells import distinct
+from tagcf.effects.linear.cluster_blocks import ClusterBlock, Positions, cluster_blocks
 from tagcf.effects.linear.cluster_moves import ClusterCells, cluster_moves, inverse_gap
 from tagcf.effects.linear.concentration import Concentration, spread_of, sum_runs
-from tagcf.effects.linear.kernels import add_scaled, add_scaled_runs, add_vectors
-from tagcf.effects.linear.scores import MOST_CLUSTERS, ScoreSums, hat_rows, most_clusters
-from tagcf.effects.linear.solve import Partialled, Solution
+from tagcf.effects.linear.kernels import add_vectors
+from tagcf.effects.linear.scores import MOST_CLUSTERS, hat_rows, most_clusters
 from tagcf.types import Codes, Floats
-
-SQUARED_TOGETHER = 2_048  # clusters
-
-Positions = NDArray[np.integer]
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """What the errors are made of."""
-
-    sums: CellSums
-    part: Partialled
-    solved: Solution
-    scores: ScoreSums
-    share: Floats  # (C,) how much of its rows the mean of a cell counts for
-    pairs: Floats  # (K, T, T) scores squared over (cluster, cell) pairs
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One way of clustering. T tags, K outcomes."""
-
-    cov: Floats  # (K, T, T)
-    effective: Floats  # (K, T) effective clusters (Σγ)²/Σγ²
-    largest: Floats  # (T,) largest cluster's share of the weights
-    inflation: Floats  # (C,)
-    moves: Floats  # (K, G, T)
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Whole clusters: m cells in the order of their clusters."""
+    """Whole clusters. m cells, c clusters."""
 
-    cells: Positions  # (m,)
-    starts: Positions  # (c,) first cell of each cluster
-    codes: Positions  # (c,) the clusters
+    of: ClusterBlock
+    x: Floats  # (m, P) mean controls minus their group mean
     hat: Floats  # (m, T) partialled tags, controls at the cells' means
     influence: Floats  # (m, T) what a unit of weighted residual moves the coefficients by
     inflation: Floats  # (m,) 1 / (1 - leverage) of each cell alone
 
 
-@dataclass(slots=True)
-class _Squares:
-    """Running sums of squares (K, T, T) of rows (K, ·, T); small blocks are squared together."""
-
-    total: Floats  # (K, T, T)
-    waiting: list[Floats]
-    held: int = 0
-
-    @staticmethod
-    def empty(n_out: int, n_tags: int) -> _Squares:
-        return _Squares(np.zeros((n_out, n_tags, n_tags)), [])
-
-    def add(self, rows: Floats) -> None:
-        """Add rows (K, ·, T)."""
-        self.waiting.append(rows)
-        self.held += rows.shape[1]
-        if self.held >= SQUARED_TOGETHER:
-            self.sum()
-
-    def sum(self) -> Floats:
-        """(K, T, T) sums over all rows added."""
-        for k, total in enumerate(self.total):
-            rows = [one[k] for one in self.waiting]
-            if rows:
-                every = np.concatenate(rows)
-                np.add(total, every.T @ every, out=total)
-        self.waiting, self.held = [], 0
-        return self.total
-
-
-def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) -> Axis:
-    """Sum over the clusters of one axis that nests the cells.
+def along_axis(pieces: Pieces, cluster: Codes, axis: int) -> Axis:
+    """Leave out the clusters of one axis that nests the cells, one after another.
 
     Parameters
     ----------
@@ -112,81 +55,53 @@ def along_axis(pieces: Pieces, cluster: Codes, axis: int, *, leave_out: bool) ->
     width = -(-n_codes // most_clusters(n_tags, n_out))  # neighbours merged to bound the memory
     one_by_one = n_codes <= MOST_CLUSTERS
     precision = pieces.part.tags.precision
-    meat, moved = _Squares.empty(n_out, n_tags), _Squares.empty(n_out, n_tags)
+    meat, moved = Squares.empty(n_out, n_tags), Squares.empty(n_out, n_tags)
     merged = np.zeros((n_out, -(-n_codes // width), n_tags), precision)
     merged_own = np.zeros_like(merged)  # of clusters with a solution of their own
     inflation = np.ones(len(cluster))
     concentration = Concentration.empty(n_tags)
-    count = distinct(cluster[sums.weight > 0]) if leave_out else 0
-    inverse = pieces.solved.inverse.astype(precision)
+    count = distinct(cluster[sums.weight > 0])
     by_cluster = scores.nested[axis] if scores.nested else None
-    for block in _blocks(pieces, cluster, inverse, leave_out=leave_out):
-        inflation[block.cells] = block.inflation
-        share = pieces.share[block.cells]
-        concentration.add(sums.weight[block.cells], share, block.influence, block.starts)
-        at = block.codes // width
-        if not one_by_one and by_cluster is None and block.starts.size == block.cells.size:
-            weighted = pieces.scores.e[block.cells].astype(precision)
-            if leave_out:
-                weighted *= block.inflation[:, None].astype(precision)
-            add_scaled(at, weighted, block.hat, merged)
-            continue
-        single, several, own = _scores(pieces, block, by_cluster, leave_out=leave_out)
+    for block in _blocks(pieces, cluster):
+        cells = block.of.cells
+        inflation[cells] = block.inflation
+        concentration.add(sums.weight[cells], pieces.share[cells], block.influence, block.of.starts)
+        at, several = block.of.codes // width, block.of.sizes > 1
+        single, own = _scores(pieces, block, several, by_cluster)
         for k in range(n_out):
-            add_vectors(at, single[k], merged[k])
+            add_vectors(at[~several], single[k], merged[k])
             add_vectors(at[several], own[k], merged_own[k])
         if one_by_one:
             meat.add(single)
             moved.add(own)
-    factor = (count - 1) / count if leave_out and count > 1 else 1.0
-    for k in range(n_out):
-        merged[k] = merged[k] @ inverse + merged_own[k]
-    merged *= np.sqrt(factor).astype(precision)
+    factor = (count - 1) / count if count > 1 else 1.0
     inverse = pieces.solved.inverse
+    for k in range(n_out):
+        merged[k] = merged[k] @ inverse.astype(precision) + merged_own[k]
+    merged *= np.sqrt(factor).astype(precision)
     spread = spread_of(sums, scores, pieces.share, pieces.part.tags.group)
     effective, largest = concentration.told(spread)
     if one_by_one:
         cov = factor * (inverse @ meat.sum() @ inverse + moved.sum())
     else:
         cov = np.stack([one.T @ one for one in merged]).astype(np.float64)
-    return Axis(
-        cov=cov,
-        effective=effective,
-        largest=largest,
-        inflation=inflation,
-        moves=merged,
-    )
+    return Axis(cov, effective, largest, inflation, merged)
 
 
-def _blocks(
-    pieces: Pieces, cluster: Codes, inverse: Floats, *, leave_out: bool
-) -> Iterator[_Block]:
+def _blocks(pieces: Pieces, cluster: Codes) -> Iterator[_Block]:
     """Cells that have weight, cluster after cluster, some thousand cells at a time."""
-    weight = pieces.sums.weight
-    order = np.flatnonzero(weight > 0)
-    order = order[np.argsort(cluster[order], kind="stable")]
-    starts = np.flatnonzero(np.diff(cluster[order], prepend=-1))
-    ends = np.append(starts[1:], order.size)
-    first, most = 0, pieces.part.tags.block_cells
-    while first < starts.size:
-        last = max(np.searchsorted(ends, starts[first] + most, side="right"), first + 1)
-        cells = order[starts[first] : ends[last - 1]]
-        hat = hat_rows(pieces.part.tags, pieces.part, cells)
+    part = pieces.part
+    inverse = pieces.solved.inverse.astype(part.tags.precision)
+    for block in cluster_blocks(pieces.sums.weight, cluster, part.tags.block_cells):
+        x = part.x_of(block.cells)
+        hat = hat_rows(part.tags, part, block.cells, x)
         influence = hat @ inverse
-        yield _Block(
-            cells=cells,
-            starts=starts[first:last] - starts[first],
-            codes=cluster[order[starts[first:last]]],
-            hat=hat,
-            influence=influence,
-            inflation=(
-                _inflation(pieces, cells, hat, influence) if leave_out else np.ones(cells.size)
-            ),
-        )
-        first = int(last)
+        yield _Block(block, x, hat, influence, _inflation(pieces, block.cells, x, hat, influence))
 
 
-def _inflation(pieces: Pieces, cells: Positions, hat: Floats, influence: Floats) -> Floats:
+def _inflation(
+    pieces: Pieces, cells: Positions | slice, x: Floats, hat: Floats, influence: Floats
+) -> Floats:
     """(m,) factor by which leaving a cell out exceeds its plain score: 1 / (1 - leverage).
 
     Leaving out a part of a fixed-effect group moves the group's mean, too: for one cell both
@@ -196,54 +111,49 @@ def _inflation(pieces: Pieces, cells: Positions, hat: Floats, influence: Floats)
     rest = part.group_weight[part.tags.group[cells]] - weight
     alone = rest <= 1e-12 * weight  # the cell is its whole group: nothing is compared with it
     factor = np.where(alone, 1.0, (rest + weight) / np.where(alone, 1.0, rest))
-    x = part.x_of(cells)
-    own = np.einsum("ct,ct->c", influence, hat, dtype=np.float64)
-    controls = np.einsum("cp,cp->c", x @ part.xx_inverse, x)
+    own = np.einsum("ct,ct->c", influence, hat)
+    controls = np.einsum("cp,cp->c", x @ part.xx_inverse.astype(x.dtype, copy=False), x)
     return np.asarray(factor * inverse_gap(factor * weight * (own + controls)))
 
 
 def _scores(
-    pieces: Pieces, block: _Block, by_cluster: Floats | None, *, leave_out: bool
-) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Scores (K, c, T), which clusters need a solution of their own, and their moves (K, ·, T).
+    pieces: Pieces, block: _Block, several: NDArray[np.bool_], by_cluster: Floats | None
+) -> tuple[Floats, Floats]:
+    """Scores (K, ·, T) of single cells, and moves (K, ·, T) of clusters of several.
 
     What varies within cells moves the coefficients through the controls alone; it has no leverage
     to speak of and is added as it is.
     """
-    part, precision = pieces.part, block.hat.dtype
-    e = pieces.scores.e[block.cells]
-    sizes = np.diff(np.append(block.starts, block.cells.size))
-    several = (sizes > 1) & leave_out
-    weighted = np.where(np.repeat(several, sizes), 0.0, 1.0)[:, None] * e
-    if leave_out:
-        weighted *= block.inflation[:, None]
-    scores = np.zeros((e.shape[1], block.starts.size, block.hat.shape[1]), precision)
-    add_scaled_runs(block.starts, weighted.astype(precision), block.hat, scores)
+    of, precision = block.of, block.hat.dtype
+    e = pieces.scores.e[of.cells]
+    at = of.starts[~several]
+    hat = block.hat if len(at) == len(block.hat) else block.hat[at]
+    weighted = (e[at] * block.inflation[at, None]).astype(precision, copy=False)
+    single = weighted.T[:, :, None] * hat
+    own = np.empty((e.shape[1], 0, block.hat.shape[1]), precision)
+    if several.any():
+        own = _moves_of_several(pieces, block, np.flatnonzero(several), e)
     if by_cluster is not None:
-        x, projection = part.x_of(block.cells), part.projection.astype(precision)
-        for k, score in enumerate(scores):
-            explained = sum_runs(x * e[:, k, None], block.starts)
-            within = (explained - by_cluster[block.codes, k]).astype(precision)
-            np.add(score, within @ projection, out=score)
-    if not several.any():
-        return scores, several, np.empty((e.shape[1], 0, block.hat.shape[1]), precision)
-    own = _moves_of_several(pieces, block, np.flatnonzero(several), sizes)
-    own += scores[:, several] @ pieces.solved.inverse.astype(precision)
-    scores[:, several] = 0.0
-    return scores, several, own
+        projection = pieces.part.projection.astype(precision)
+        inverse = pieces.solved.inverse.astype(precision)
+        for k in range(e.shape[1]):
+            explained = sum_runs(block.x * e[:, k, None], of.starts)
+            within = (explained - by_cluster[of.codes, k]).astype(precision) @ projection
+            np.add(single[k], within[~several], out=single[k])
+            np.add(own[k], within[several] @ inverse, out=own[k])
+    return single, own
 
 
-def _moves_of_several(pieces: Pieces, block: _Block, which: Positions, sizes: Positions) -> Floats:
+def _moves_of_several(pieces: Pieces, block: _Block, which: Positions, e: Floats) -> Floats:
     """(K, ·, T) moves of clusters of several cells."""
     held = ClusterCells(
-        cells=block.cells,
-        starts=block.starts[which],
-        sizes=sizes[which],
-        weight=pieces.sums.weight[block.cells],
-        e=pieces.scores.e[block.cells],
+        group=pieces.part.tags.group[block.of.cells],
+        starts=block.of.starts[which],
+        sizes=block.of.sizes[which],
+        weight=pieces.sums.weight[block.of.cells],
+        e=e,
+        x=block.x,
         hat=block.hat,
         influence=block.influence,
     )
-    return np.ascontiguousarray(
-        cluster_moves(pieces.part, pieces.solved.inverse, held).swapaxes(0, 1)
-    )
+    return cluster_moves(pieces.part, pieces.solved.inverse, held)

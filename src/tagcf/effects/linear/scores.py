@@ -192,14 +192,16 @@ def _add_scores(plan: Plan, log: EventLog, total: ScoreSums, batch: EventBatch) 
     """Add the scores of a batch to sums, in place."""
     codes: list[list[Codes]] = [[] for _ in plan.crossing]
     cells, scaled = [], []
+    precision = plan.part.tags.precision
     for block in blocks_of(log, batch, plan.design, plan.outcomes):
         cell = block.cell
         we, row_we, row_x = _add_residuals(total, plan, block)
+        x, e = row_x.astype(precision, copy=False), we.astype(precision, copy=False)
         for axis, clusters in enumerate(plan.nested):
-            add_products(clusters[cell], we, row_x, total.nested[axis])
+            add_products(clusters[cell], e, x, total.nested[axis])
         for at, (axis, count) in enumerate(plan.crossing):
             code = block.clusters[:, axis] % count
-            add_products(code, we, row_x, total.crossing_x[at])
+            add_products(code, e, x, total.crossing_x[at])
             add_vectors(code, block.w[:, None], total.crossing_w[at])
             codes[at].append(code)
         cells.append(cell)
@@ -285,11 +287,14 @@ def pair_squares(scores: ScoreSums, plan: Plan) -> Floats:
     return plan.pair_step * total
 
 
-def hat_rows(tags: CellTags, part: Partialled, cells: np.ndarray) -> Floats:
-    """(m, T) partialled tags of some cells, controls at the cells' means."""
+def hat_rows(
+    tags: CellTags, part: Partialled, cells: np.ndarray | slice, x: Floats | None = None
+) -> Floats:
+    """(m, T) partialled tags of some cells, controls at the cells' means (m, P)."""
     precision = tags.precision
     rows = tags.rows(cells, precision)
-    rows -= part.x_of(cells).astype(precision) @ part.projection.astype(precision)
+    means = part.x_of(cells) if x is None else x
+    rows -= means.astype(precision, copy=False) @ part.projection.astype(precision)
     return rows
 
 

@@ -46,12 +46,15 @@ class Partialled:
         """(C, P) mean controls of each cell minus their group mean, made anew at each call."""
         return self.x_of(np.arange(len(self.weight)))
 
-    def x_of(self, cells: NDArray[np.integer]) -> Floats:
+    def x_of(self, cells: NDArray[np.integer] | slice) -> Floats:
         """(m, P) `cell_x` of some cells."""
         weight = self.weight[cells][:, None]
-        x: Floats = self.sum_x[cells]
-        x /= np.where(weight > 0, weight, 1.0)
-        x -= self.group_x if len(self.group_x) == 1 else self.group_x[self.tags.group[cells]]
+        group_x = self.group_x.astype(self.sum_x.dtype, copy=False)
+        mean = group_x if len(group_x) == 1 else group_x[self.tags.group[cells]]
+        if (weight == 1.0).all():
+            return np.asarray(self.sum_x[cells] - mean)
+        x: Floats = self.sum_x[cells] / np.where(weight > 0, weight, 1.0)
+        x -= mean
         x *= weight > 0
         return x
 
@@ -97,7 +100,7 @@ def partial_out(
     xd -= (group_x * by_group).T @ group_d
     xx = sums.xx - (group_x * by_group).T @ group_x
     xy = sums.xy - (group_x * by_group).T @ group_y
-    xx_inverse = _pseudo_inverse(xx)
+    xx_inverse = pseudo_inverse(xx)
     projection = xx_inverse @ xd
     mean_d = (group_weight @ group_d) / max(weight.sum(), 1e-300)
     # Of 0/1 tags the diagonal is the weight of carriers; rounding may leave less than nothing.
@@ -201,7 +204,7 @@ def sum_by_group(values: Floats, group: Codes, n_groups: int) -> Floats:
     return total
 
 
-def _pseudo_inverse(gram: Floats) -> Floats:
+def pseudo_inverse(gram: Floats) -> Floats:
     """Pseudo-inverse after scaling to unit diagonal, so that units of the controls don't matter."""
     scale = np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
     if not gram.size:

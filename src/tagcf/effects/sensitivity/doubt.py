@@ -15,6 +15,7 @@ from tagcf.effects.joint.effects import plan
 from tagcf.effects.linear.design import Design
 from tagcf.effects.methods import Joint
 from tagcf.effects.multiplicity import ALPHA
+from tagcf.effects.parts import Part, effects_by_part, parts_of, together
 from tagcf.effects.sensitivity.evidence import Doubting, Evidence, gather_evidence
 from tagcf.effects.sensitivity.negatives import direct_effects, negative_controls, value_of
 from tagcf.effects.sensitivity.overlap import item_scores, joint_balance, overlap_of
@@ -58,7 +59,15 @@ def cast_doubt(
     using, question = using or Joint(), question or Question()
     doubting = doubting or Doubting()
     check_names(log, doubting.negative_outcomes, ())
-    reached, _ = split_by_reach(on_items_of(log, tags), question)
+    parts = parts_of(log, on_items_of(log, tags), question)
+    told = zip(parts, effects_by_part(parts, found), strict=True)
+    return together(parts, [_doubted(part, own, using, doubting) for part, own in told])
+
+
+def _doubted(part: Part, found: TagEffects, using: Joint, doubting: Doubting) -> TagEffects:
+    """Doubt what one part of the log told."""
+    log, question = part.log, part.question
+    reached, _ = split_by_reach(part.tags, question)
     if not reached.tags:
         return found
     task = Task(log, reached, reached.carried(question.threshold).toarray().astype(float), question)

@@ -45,7 +45,8 @@ class Account:
 
     items: int = 0  # answered, from the server or the journal
     failed: int = 0  # items that stayed without an answer
-    cached: int = 0  # items answered from the journal
+    cached: int = 0  # items that an earlier run had asked for
+    equal: int = 0  # items that got the answer of an equal one of this run
     calls: int = 0
     resent: int = 0  # calls that repeated another one
     tokens_in: int = 0
@@ -69,6 +70,7 @@ class Account:
             "items": self.items,
             "failed": self.failed,
             "cached": self.cached,
+            "equal": self.equal,
             "calls": self.calls,
             "resent": self.resent,
             "tokens_in": None if self.untold else self.tokens_in,

@@ -13,6 +13,8 @@ ASKED_AGAIN = 1  # times that an unusable answer is asked for again
 HALF = 0.5  # of the text is kept where a server doesn't say how much would fit
 ROOM = 0.85  # of what should fit is sent: tokens are no characters
 
+# What another wording of the same request gets round.
+ADAPTS = frozenset({Trouble.TOKENS_NAME, Trouble.TEMPERATURE, Trouble.LIMITS})
 # Statuses with which servers reject a field they don't know.
 _REJECTIONS = frozenset({400, 415, 422, 500, 501})
 
@@ -55,8 +57,8 @@ def next_attempt(
     """
     fresh = replace(last, dialect=known, backoff=0, pause_s=0.0)
     match refusal.trouble:
-        case Trouble.TOKENS_NAME | Trouble.TEMPERATURE as trouble:
-            return None if last.dialect.adapted(trouble) is None else fresh
+        case trouble if trouble in ADAPTS and last.dialect.adapted(trouble) is not None:
+            return fresh
         case Trouble.NO_IMAGES | Trouble.BAD_IMAGE:
             return _blind(fresh)
         case Trouble.TOO_LONG:
@@ -77,7 +79,7 @@ def _other_way(last: Attempt, known: Dialect) -> Way | None:
 
 def _about_the_way(last: Attempt, refusal: Refusal, known: Dialect) -> bool:
     """Whether another way of asking for JSON may help."""
-    if refusal.trouble is Trouble.FORMAT:
+    if refusal.trouble in {Trouble.FORMAT, Trouble.LIMITS}:
         return True
     if known.proven and known.way is last.way:
         return False
@@ -97,7 +99,7 @@ def _blind(last: Attempt) -> Attempt | None:
 def _shorter(last: Attempt, refusal: Refusal) -> Attempt | None:
     """Cut the data so that the whole prompt should fit; once only."""
     request = last.request
-    if last.shortened or not request.characters:
+    if last.shortened or not request.characters or not request.divisible:
         return None
     share = HALF
     if refusal.fits is not None:

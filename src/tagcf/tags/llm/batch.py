@@ -37,7 +37,8 @@ class Outcome:
     request: Request
     answer: Answer | None = None
     failure: Reason | None = None
-    cached: bool = False
+    cached: bool = False  # an earlier run had asked
+    equal: bool = False  # this run had asked the same before
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class _UnderWay:
     key: str
     request: Request
     future: Future[Outcome]
+    equal: bool = False
 
 
 class _Batch:
@@ -123,6 +125,7 @@ class _Batch:
     def __init__(self, client: Client, journal: Journal | None) -> None:
         self.client, self.journal = client, journal
         self.under_way: dict[str, Future[Outcome]] = {}
+        self.sent: set[str] = set()
         self.failures = 0
         self.fatal: ServerError | None = None
 
@@ -132,13 +135,15 @@ class _Batch:
         kept = None if self.journal is None else self.journal.get(key)
         if kept is not None:
             known: Future[Outcome] = Future()
-            known.set_result(_of_record(request, kept))
-            return _UnderWay(key, request, known)
+            equal = key in self.sent
+            known.set_result(replace(_of_record(request, kept), cached=not equal))
+            return _UnderWay(key, request, known, equal)
         twin = self.under_way.get(key)
-        if twin is None:
-            twin = workers.submit(partial(self._work, key, request))
-            self.under_way[key] = twin
-        return _UnderWay(key, request, twin)
+        if twin is not None:
+            return _UnderWay(key, request, twin, equal=True)
+        self.sent.add(key)
+        self.under_way[key] = workers.submit(partial(self._work, key, request))
+        return _UnderWay(key, request, self.under_way[key])
 
     def finish(self, one: _UnderWay) -> Outcome:
         """Wait for an outcome and count it."""
@@ -151,14 +156,17 @@ class _Batch:
                 raise self.fatal from None
             raise
         self.under_way.pop(one.key, None)
+        outcome = replace(outcome, equal=one.equal)
+        answered = outcome.answer is not None
         self.client.ledger.add(
-            items=int(outcome.answer is not None),
-            failed=int(outcome.answer is None),
-            cached=int(outcome.cached),
+            items=int(answered),
+            failed=int(not answered),
+            cached=int(answered and outcome.cached),
+            equal=int(answered and outcome.equal),
         )
-        if outcome.cached:
+        if outcome.cached or outcome.equal:
             return outcome
-        self.failures = 0 if outcome.answer is not None else self.failures + 1
+        self.failures = 0 if answered else self.failures + 1
         if self.failures >= GIVE_UP:
             detail = str(outcome.failure)
             raise ServerError("llm.gave_up", count=self.failures, detail=detail)
@@ -186,10 +194,9 @@ def _of_record(request: Request, record: dict[str, Any]) -> Outcome:
     """Read an outcome back from the journal."""
     if "failure" in record:
         key, facts = record["failure"]
-        return Outcome(request, failure=Reason(key, tuple(facts.items())), cached=True)
+        return Outcome(request, failure=Reason(key, tuple(facts.items())))
     values = record["answer"]
-    answer = Answer(**{**values, "usage": Usage(**values["usage"])})
-    return Outcome(request, answer, cached=True)
+    return Outcome(request, Answer(**{**values, "usage": Usage(**values["usage"])}))
 
 
 def _place(client: Client) -> str:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tagcf.errors import MissingExtraError, RefusedError, ServerError
 from tagcf.tags.llm.account import Account, Ledger, Usage
-from tagcf.tags.llm.answer import ANSWER_LIMIT, read_object
+from tagcf.tags.llm.answer import read_object
 from tagcf.tags.llm.attempt import Attempt, first_attempt, next_attempt
 from tagcf.tags.llm.failures import FATAL, Refusal, Trouble, refusal_of
 from tagcf.tags.llm.pace import Pace, Stopped, seconds_to_wait
 from tagcf.tags.llm.plain import plain_line
+from tagcf.tags.llm.reply import QUOTED, Reply, reply_of
 from tagcf.tags.llm.request import Request
 from tagcf.tags.llm.server import Server
 from tagcf.tags.llm.ways import Dialect, Known, body_of
@@ -44,12 +45,6 @@ class Answer:
     of_characters: int = 0  # that there were; more where the data was cut
     images: int = 0  # pictures that the model saw
     of_images: int = 0  # pictures that there were
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    text: str
-    usage: Usage
 
 
 class _TooLargeError(Exception):
@@ -141,14 +136,12 @@ class Client:
         while True:
             self._wait(attempt)
             reply = self._send(attempt)
-            if isinstance(reply, _Reply):
+            if isinstance(reply, Reply):
                 self._ledger.add_usage(reply.usage)
                 if read_object(reply.text, request.schema) is not None:
                     self._known.prove(attempt.way)
                     return _answer(reply, attempt, request)
-                refusal = Refusal(Trouble.NO_JSON, plain_line(reply.text, 120))
-            else:
-                refusal = reply
+            refusal = reply.unusable() if isinstance(reply, Reply) else reply
             self._known.adapt(refusal.trouble)
             following = next_attempt(
                 attempt, refusal, self.dialect, self.server.retries, reached=self._reached
@@ -177,7 +170,7 @@ class Client:
             self._pace.sleep(self._pace.backoff(attempt.backoff))
         self._pace.wait_turn()
 
-    def _send(self, attempt: Attempt) -> _Reply | Refusal:
+    def _send(self, attempt: Attempt) -> Reply | Refusal:
         body = body_of(
             attempt.request,
             attempt.way,
@@ -189,13 +182,7 @@ class Client:
         body = {**self.server.extra_body, **body}
         self._ledger.add(calls=1)
         reply = self._exchange("POST", "/chat/completions", body)
-        if isinstance(reply, Refusal):
-            return reply
-        text = _content(reply)
-        if text is None:
-            return Refusal(Trouble.NO_JSON, plain_line(json.dumps(reply)[:1000], 120))
-        usage = reply.get("usage") if isinstance(reply, dict) else None
-        return _Reply(text[:ANSWER_LIMIT], Usage.of_server(usage))
+        return reply if isinstance(reply, Refusal) else reply_of(reply)
 
     def _exchange(self, verb: str, path: str, body: dict[str, Any] | None) -> Any | Refusal:
         """One HTTP exchange; the JSON of the answer, or why there is none."""
@@ -218,7 +205,7 @@ class Client:
         except _TooLargeError:
             refusal = Refusal(Trouble.NO_JSON, say("llm.answer_too_large"))
         except (ValueError, RecursionError):
-            refusal = Refusal(Trouble.NO_JSON, plain_line(text, 120))
+            refusal = Refusal(Trouble.NO_JSON, plain_line(text, QUOTED) or say("llm.empty_answer"))
         except RuntimeError as error:  # httpx: the client was closed by another thread
             raise Stopped from error
         return refusal
@@ -253,8 +240,7 @@ class Client:
         facts: dict[str, str | int | float] = {
             "where": self.server.base_url,
             "model": self.server.model,
-            "detail": refusal.detail or f"HTTP {refusal.status}",
-            "status": refusal.status,
+            "detail": refusal.told,
             "variable": self.server.key_name or "api_key_env",
             "seconds": self.server.timeout_s,
             "wait": round(refusal.wait_s or 0),
@@ -266,7 +252,7 @@ class Client:
         }
         if trouble in FATAL and not single:
             return ServerError(trouble.value, **facts)
-        return RefusedError(Trouble.REFUSED.value if single else trouble.value, **facts)
+        return RefusedError((Trouble.REFUSED if trouble in FATAL else trouble).value, **facts)
 
 
 def reason_of(error: ServerError) -> Reason:
@@ -277,7 +263,7 @@ def reason_of(error: ServerError) -> Reason:
     return Reason(error.key, facts)
 
 
-def _answer(reply: _Reply, attempt: Attempt, asked: Request) -> Answer:
+def _answer(reply: Reply, attempt: Attempt, asked: Request) -> Answer:
     return Answer(
         text=reply.text,
         usage=reply.usage,
@@ -287,15 +273,3 @@ def _answer(reply: _Reply, attempt: Attempt, asked: Request) -> Answer:
         images=len(attempt.request.images),
         of_images=len(asked.images),
     )
-
-
-def _content(reply: Any) -> str | None:
-    """Text of the first choice; some servers give it in parts."""
-    try:
-        content = reply["choices"][0]["message"]["content"]
-    except (KeyError, IndexError, TypeError):
-        return None
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "".join(part for part in parts if isinstance(part, str))
-    return content if isinstance(content, str) else None

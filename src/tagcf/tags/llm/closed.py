@@ -91,7 +91,8 @@ class ClosedTags:
         read = partial(_read, tags=tags, seen=seen, source=source)
         if not content.text.strip() and not seen:
             return Question(None, read, missing)
-        return Question(closed_request(content.text, tags, seen, self.label), read, missing)
+        request = closed_request(content.text, tags, seen, self.label)
+        return Question(request, read, missing, tuple(tag.slug for tag in tags))
 
 
 def closed_request(

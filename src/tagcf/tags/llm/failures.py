@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tagcf.tags.llm.plain import plain_line
+from tagcf.text import say
 
 DETAIL_LIMIT = 300  # characters of a server's own words in a message
 
@@ -23,6 +24,7 @@ class Trouble(Enum):
     FORMAT = "llm.format_refused"  # this way of asking for JSON
     TOKENS_NAME = "llm.tokens_refused"  # `max_tokens` under this name
     TEMPERATURE = "llm.temperature_refused"  # a temperature of our choice
+    LIMITS = "llm.limits_refused"  # lengths and bounds in the schema
     TOO_LONG = "llm.too_long"
     NO_IMAGES = "llm.no_images"  # the model has no eyes
     BAD_IMAGE = "llm.bad_image"  # this picture
@@ -91,6 +93,11 @@ _WORDS = (
         r"image|image.{0,60}(invalid|decode|corrupt|broken|too large|too small)",
     ),
     (
+        Trouble.LIMITS,
+        r"(max|min)(Length|Items|imum)\b.{0,80}(not (permitted|supported|allowed)|unsupported)|"
+        r"(unsupported|not support|unknown|invalid).{0,60}\b(max|min)(Length|Items|imum)\b",
+    ),
+    (
         Trouble.FORMAT,
         r"response_format|json_schema|json_object|json schema|structured.?output|grammar|"
         r"guided|'text' or|schema.{0,60}(invalid|unsupported|not support)",
@@ -117,6 +124,13 @@ class Refusal:
     status: int = 0
     wait_s: float | None = None  # Retry-After
     fits: float | None = None  # too long: the share of the prompt that would fit
+
+    @property
+    def told(self) -> str:
+        """What a message repeats: status and words, as far as there are any."""
+        if not self.status:
+            return self.detail or say("llm.no_words")
+        return f"HTTP {self.status}: {self.detail}" if self.detail else f"HTTP {self.status}"
 
 
 def refusal_of(status: int, body: str, wait_s: float | None = None) -> Refusal:

@@ -42,7 +42,8 @@ class Journal:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            whole = getattr(os, "O_BINARY", 0)  # Windows would put \r before every line break
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | whole, 0o600)
         except OSError as error:
             raise self._refused(error) from error
         try:
@@ -76,7 +77,9 @@ class Journal:
         offset = self._offsets.get(key)
         if offset is None:
             return None
-        found = _record(_line_at(self._file, offset))
+        with self._lock:  # one place to read at; what is appended goes to the end whatever it is
+            line = _line_at(self._file, offset)
+        found = _record(line)
         return found[1] if found else None
 
     def put(self, key: str, record: dict[str, Any]) -> None:
@@ -153,14 +156,14 @@ def _record(line: bytes) -> tuple[str, dict[str, Any]] | None:
 
 def _line_at(file: int, offset: int) -> bytes:
     """The line that begins at an offset."""
+    os.lseek(file, offset, os.SEEK_SET)
     parts: list[bytes] = []
-    while piece := os.pread(file, 65_536, offset):
+    while piece := os.read(file, 65_536):
         end = piece.find(b"\n")
         if end >= 0:
             parts.append(piece[: end + 1])
             break
         parts.append(piece)
-        offset += len(piece)
     return b"".join(parts)
 
 

@@ -158,7 +158,8 @@ def narrative_request(
     )
     blocks = [Block("title and caption", title)]
     blocks += [
-        Block(f"line {k} at {line.start_s:.1f} s", line.text)
+        # On one line each: no line can pretend to be the next one.
+        Block(f"line {k} at {line.start_s:.1f} s", " ".join(line.text.split()))
         for k, line in enumerate(lines, start=1)
     ]
     first = len(lines) + 1

@@ -59,6 +59,7 @@ class Request:
     blocks: tuple[Block, ...] = ()
     images: tuple[Image, ...] = ()
     cut_from: int = 0  # characters of data before it was cut to the limit; 0: nothing was cut
+    divisible: bool = True  # whether a part of the data still makes sense
 
     def key(self, model: str) -> str:
         """Hash of all that an answer depends on: model, prompt, schema, input."""
@@ -101,10 +102,13 @@ def make_request(
     blocks: Sequence[Block],
     images: Sequence[Image] = (),
     limit: int = TEXT_LIMIT,
+    *,
+    divisible: bool = True,
 ) -> Request:
     """Clean the data and put a question together.
 
     Where the blocks together are longer than `limit` characters, each is cut in proportion.
+    `divisible` says whether a server's complaint of the length may be met by cutting more.
     """
     clean = [Block(block.label, plain_text(block.text, 4 * limit)) for block in blocks]
     whole = Request(
@@ -113,6 +117,7 @@ def make_request(
         schema=schema,
         blocks=tuple(block for block in clean if block.text),
         images=tuple(images),
+        divisible=divisible,
     )
     if whole.characters <= limit:
         return whole

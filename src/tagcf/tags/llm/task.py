@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from tagcf.errors import MediaError, MissingExtraError
-from tagcf.tags.evidence import Content, Found, Missing, Reading
+from tagcf.tags.evidence import Content, Found, Missing, Offer, Reading
 from tagcf.tags.llm.batch import Outcome, Progress, Report, ask_all
 from tagcf.tags.llm.client import Answer, Client
 from tagcf.tags.llm.journal import Journal
@@ -38,6 +38,7 @@ class Question(Generic[T_co]):
     request: Request | None  # None: there is nothing to show to a model
     read: Callable[[Answer], T_co]  # never raises, whatever the answer
     missing: tuple[Missing, ...] = ()  # what could not be put into the request
+    offered: tuple[str, ...] = ()  # tags that it may choose from; none: any
 
 
 class Task(Protocol[T]):
@@ -59,6 +60,7 @@ class Told(Generic[T_co]):
     value: T_co | None  # None: no answer, and `missing` says why
     missing: tuple[Missing, ...]
     cached: bool = False
+    offered: tuple[str, ...] = ()  # tags that it could choose from; none: any
 
 
 def ask_about(
@@ -120,7 +122,14 @@ def _told(question: Question[T], outcome: Outcome | None, source: str) -> Told[T
     if answer.images < answer.of_images:
         images = (("images", answer.of_images), ("model", source.removeprefix("llm:")))
         missing.append(Missing(source, Reason("llm.not_seen", images)))
-    return Told(question.read(answer), tuple(missing), outcome.cached)
+    return Told(question.read(answer), tuple(missing), outcome.cached, question.offered)
+
+
+def reading_of(told: Told[T], task: Task[T], vocabulary: Vocabulary, source: str) -> Reading:
+    """What was told of an item as the tags that it names, and what it could not be told of."""
+    found = () if told.value is None else task.found(told.value, vocabulary, source)
+    offered = (Offer(source, told.offered),) if told.offered else ()
+    return Reading(found, told.missing, offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +163,7 @@ class LLMEncoder(Generic[T]):
     ) -> Iterator[Reading]:
         """Read many items; one reading per item, in their order."""
         for one in ask_about(self.client, self.task, contents, vocabulary, self.journal, report):
-            value = one.value
-            found = () if value is None else self.task.found(value, vocabulary, self.source)
-            yield Reading(found, one.missing)
+            yield reading_of(one, self.task, vocabulary, self.source)
 
 
 def pictures_of(

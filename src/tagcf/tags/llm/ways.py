@@ -25,6 +25,7 @@ class Way(Enum):
     PROMPT = "prompt"  # everything else: the schema in words, the JSON found and repaired
 
 
+_LIMITS = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"})
 _WEAKER = {Way.SCHEMA: Way.OBJECT, Way.OBJECT: Way.PROMPT}
 
 
@@ -41,6 +42,7 @@ class Dialect:
     proven: bool = False  # an answer that fits the schema came this way
     tokens_name: str = "max_tokens"
     own_temperature: bool = True  # whether a temperature may be given
+    limits: bool = True  # whether a schema may bound lengths and numbers
     sees: bool = True  # whether pictures may be sent
 
     def adapted(self, trouble: Trouble) -> Dialect | None:
@@ -49,6 +51,8 @@ class Dialect:
             return replace(self, tokens_name="max_completion_tokens")
         if trouble is Trouble.TEMPERATURE and self.own_temperature:
             return replace(self, own_temperature=False)
+        if trouble is Trouble.LIMITS and self.limits:
+            return replace(self, limits=False)
         if trouble is Trouble.NO_IMAGES and self.sees:
             return replace(self, sees=False)
         return None
@@ -109,10 +113,27 @@ def body_of(
     }
     if dialect.own_temperature:
         body["temperature"] = 0.5 if warm else 0.0
+    schema = request.schema if dialect.limits else without_limits(request.schema)
     if way is Way.SCHEMA:
         name = "".join(letter if letter.isalnum() else "_" for letter in request.task)
-        shape = {"name": name, "strict": True, "schema": request.schema}
+        shape = {"name": name, "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": shape}
     elif way is Way.OBJECT:
-        body["response_format"] = {"type": "json_object", "schema": request.schema}
+        body["response_format"] = {"type": "json_object", "schema": schema}
     return body
+
+
+def without_limits(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema without lengths and bounds, which strict modes of hosted services refuse.
+
+    The instructions say them too, and answers are checked against the whole schema.
+    """
+    kept: dict[str, Any] = {}
+    for name, value in schema.items():
+        if name == "properties":
+            kept[name] = {one: without_limits(shape) for one, shape in value.items()}
+        elif name == "items":
+            kept[name] = without_limits(value)
+        elif name not in _LIMITS:
+            kept[name] = value
+    return kept

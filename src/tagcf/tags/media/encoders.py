@@ -13,7 +13,7 @@ from tagcf.tags.media.sound.signals import NaturalSound, Sound, VoiceTone
 from tagcf.tags.media.sound.speech import Speech
 from tagcf.tags.media.undetected import FacialExpression
 
-RULES = "1"  # raised when rules or encoders of ours change what they say
+RULES = "2"  # raised when rules or encoders of ours change what they say
 _MODELS = (
     "av",
     "rapidocr",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from tagcf.tags.evidence import Content, Missing, Reading
-from tagcf.tags.media.rules import Measured, found_by_rules
+from tagcf.tags.media.rules import Measured, found_in_pictures
 from tagcf.tags.media.seen import Measure, Seen, measure_pictures, unread, watched_of
 from tagcf.tags.vocabulary import Vocabulary
 
@@ -24,7 +24,7 @@ class Frames:
         if isinstance(media, Missing):
             return Reading(missing=(media,))
         seen = measure_pictures(media.watched(), video=media.kind == "video")
-        found = found_by_rules(self.source, by_name(seen), vocabulary)
+        found = found_in_pictures(self.source, by_name(seen), vocabulary)
         return Reading(found, unread(media, self.source))
 
 

@@ -1,8 +1,8 @@
 """On-screen text: words in the pictures, when they stand there, and the tags that they give.
 
 Read by PP-OCRv6 (small) with RapidOCR on one core. Only stills are read between which the picture
-has changed, and at most so many of them; the same words in stills that follow each other are one
-line.
+has changed, at most so many of them, and none after so many lines; the same words in stills that
+follow each other are one line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tagcf.tags.lexicon import Lexicon
 from tagcf.tags.media.lines import Line, tag_lines
 from tagcf.tags.media.opened import Media
 from tagcf.tags.media.pictures import Picture, from_jpeg
-from tagcf.tags.media.rules import Measured, found_by_rules
+from tagcf.tags.media.rules import Measured, found_in_pictures
 from tagcf.tags.media.seen import Measure, unread, watched_of
 from tagcf.tags.media.sound.listened import why
 from tagcf.tags.media.watch import Still, evenly
@@ -38,13 +38,22 @@ if TYPE_CHECKING:
 
 SOURCE = "ocr"
 MOST_STILLS = 12  # pictures read of one item; about .3 to 1 s each
+MOST_LINES = 60  # lines after which no other picture is read; a page of small print takes 10 s
 _SURE = 0.8  # confidence below which words are taken for noise
 _SEARCHED_SIDE = 736  # pixels; letters are looked for in a copy of this size, read in the original
 _CAPTION = 0.035  # height of big letters, as a share of the longer side
 _ALIKE = 0.8  # similarity of two readings of the same words
 _SAME_PLACE = 0.06  # of the height
 
-_READ: WeakKeyDictionary[Media, dict[int, tuple[Line, ...]]] = WeakKeyDictionary()
+_READ: WeakKeyDictionary[Media, dict[int, Words]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Lines in the order in which they appear, and in how many pictures they were looked for."""
+
+    lines: tuple[Line, ...]
+    stills: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +73,27 @@ class OnScreenText:
         if isinstance(media, Missing):
             return Reading(missing=(media,))
         try:
-            lines = ocr_lines(media, self.most_stills)
+            words = words_in(media, self.most_stills)
         except MissingExtraError as error:
             return Reading(missing=(Missing(self.source, why(error)),))
+        lines = words.lines
         by_words = tag_lines(lines, vocabulary, self.using, self.source)
         measured = _measured(lines, media)
-        by_look = found_by_rules(self.source, measured, vocabulary)
+        by_look = found_in_pictures(self.source, measured, vocabulary)
         stills = len(media.watched().stills)
         missing = unread(media, self.source)
-        if stills > self.most_stills:
-            facts = (("read", self.most_stills), ("whole", stills))
+        if stills > words.stills:
+            facts = (("read", words.stills), ("whole", stills))
             missing += (Missing(self.source, Reason("media.stills_unread", facts)),)
         return Reading((*by_words, *by_look), missing)
 
 
 def ocr_lines(media: Media, most_stills: int = MOST_STILLS) -> tuple[Line, ...]:
+    """Lines of `words_in`."""
+    return words_in(media, most_stills).lines
+
+
+def words_in(media: Media, most_stills: int = MOST_STILLS) -> Words:
     """Words in the pictures of a media file, in the order in which they appear; read once.
 
     Parameters
@@ -101,18 +116,23 @@ def ocr_lines(media: Media, most_stills: int = MOST_STILLS) -> tuple[Line, ...]:
     return known[most_stills]
 
 
-def _read(media: Media, most_stills: int) -> tuple[Line, ...]:
+def _read(media: Media, most_stills: int) -> Words:
     read = reader()
     watched = media.watched()
     chosen = evenly(watched.stills, most_stills)
-    if not chosen:
-        return ()
-    ends = [*(still.second for still in chosen[1:]), watched.end]
-    seen = (
-        _lines_of(replace(still, until=end), from_jpeg(still.jpeg), read)
-        for still, end in zip(chosen, ends, strict=True)
+    seen: dict[int, list[Line]] = {}
+    for place in (*range(0, len(chosen), 2), *range(1, len(chosen), 2)):  # over the whole first
+        if sum(map(len, seen.values())) >= MOST_LINES:
+            break
+        seen[place] = _lines_of(chosen[place], from_jpeg(chosen[place].jpeg), read)
+    places = sorted(seen)
+    ends = [*(chosen[place].second for place in places[1:]), watched.end]
+    lines = (
+        replace(line, end_s=end)
+        for place, end in zip(places, ends, strict=False)
+        for line in seen[place]
     )
-    return joined(line for lines in seen for line in lines)
+    return Words(joined(lines), len(seen))
 
 
 def joined(lines: Iterable[Line]) -> tuple[Line, ...]:
@@ -210,7 +230,7 @@ def _measured(lines: tuple[Line, ...], media: Media) -> Measured:
     if media.kind == "video" and end > 0:
         big = [line for line in lines if line.height >= _CAPTION]
         span = (big[0].start_s, big[-1].end_s) if big else (0.0, end)
-        measured["duration_s"] = Measure(end)
+        measured["seen_s"] = Measure(media.watched().seen_s)
         measured["caption_share"] = Measure(_covered(big) / end, *span)
     return measured
 

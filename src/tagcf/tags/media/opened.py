@@ -2,8 +2,8 @@
 
 Times are seconds from the start of the file as a player shows them. Frames are reached by
 decoding forward: a seek lands on a keyframe, so that eight times asked can give three different
-pictures. What stands behind a break in the file is lost, what stands before it is used;
-`Media.faults` says so.
+pictures. What stands behind a break in the file is lost, what stands before it is used, and of
+pictures that would take too long stretches are decoded (`ration`); `Media.faults` says so.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from tagcf.tags.media.container import (
     Progress,
     audio_track,
     decoded,
+    keyframe_count,
     library,
     opened,
     probe,
     video_track,
 )
+from tagcf.tags.media.faults import fault_of, sampled, says_more
 from tagcf.tags.media.pictures import Picture, picture_of
+from tagcf.tags.media.ration import STRETCHES, WORK, Ration, work_of
 from tagcf.types import Reason
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ Samples = NDArray[np.float32]
 SOUND_RATE = 16_000  # samples a second of `Media.audio`
 SIDE = 360  # longer side of the frames handed out, pixels
 _HAIR = 1e-6  # seconds; frame times are fractions of an integer clock
-_GAP = 0.7  # seconds that a whole file may end before the duration in its head
+MOST_SAMPLES = 1_000_000_000  # of sound, all channels: ten minutes of eight at 192 kHz
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,31 @@ class Frame:
 
     second: float
     picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A frame as FFmpeg gives it, its second, and in which stretch of the file it stands."""
+
+    second: float
+    frame: VideoFrame
+    stretch: int  # 1, 2 …: between two of them the file was passed over
+
+
+@dataclass(slots=True)
+class SecondsSeen:
+    """Seconds for which frames were looked at; what lies between two stretches is left out."""
+
+    seconds: float = 0.0
+    last: Decoded | None = None
+
+    def add(self, one: Decoded) -> bool:
+        """Count a frame; whether it follows the one before it without a gap."""
+        follows = self.last is not None and self.last.stretch == one.stretch
+        if self.last is not None and follows:
+            self.seconds += one.second - self.last.second
+        self.last = one
+        return follows
 
 
 class Media:
@@ -64,6 +92,9 @@ class Media:
     longest_s
         Seconds that are read of a longer file, so that time and memory per item are bounded
         (sound is 64 kB a second). What is left out is said in `faults`.
+    work
+        Pixels that may be decoded (`ration`), so that a large picture does not take longer than
+        a long video. A file with more is decoded in stretches over its length.
     within
         Folder that the file must be in, links followed; a file outside is not opened. None: any.
 
@@ -74,15 +105,18 @@ class Media:
     """
 
     def __init__(
-        self, path: Path | str, longest_s: float = 600.0, within: Path | None = None
+        self,
+        path: Path | str,
+        longest_s: float = 600.0,
+        within: Path | None = None,
+        work: float = WORK,
     ) -> None:
         self.path = Path(path)
         self.longest_s = longest_s
+        self.work = work
         self.within = within
         self.faults: dict[str, Reason] = {}  # "video", "audio": why it was not read to its end
         self._facts: Facts | MediaError | None = None
-        if within is not None and not self.path.resolve().is_relative_to(within.resolve()):
-            self._facts = MediaError("media.outside", path=self.path, folder=within)
         self._audio: Samples | None = None
         self._watched: Watched | None = None
         self.heard: Heard | None = None  # kept by those who measure the sound
@@ -102,7 +136,8 @@ class Media:
         """What the head of the file says; read once, and so is a failure."""
         if self._facts is None:
             try:
-                self._facts = probe(self.path)
+                self._refuse_outside()
+                self._facts = probe(self.path, self.longest_s)
             except MediaError as error:
                 self._facts = error
         if isinstance(self._facts, MediaError):
@@ -140,8 +175,9 @@ class Media:
         Parameters
         ----------
         times
-            Seconds, each giving the last frame that starts at or before it; or how many to
-            spread evenly, each in the middle of its part. An image has one picture, at 0.
+            Seconds, each giving the last frame that starts at or before it (of those decoded,
+            where `faults` says that only stretches were: `Frame.second` is always its own); or
+            how many to spread evenly, each in the middle of its part. An image has one, at 0.
         side
             Longer side in pixels; smaller pictures are not enlarged.
 
@@ -156,15 +192,17 @@ class Media:
             wanted = wanted[:1]
         if not wanted:
             return
-        shown: tuple[float, VideoFrame] | None = None
-        for second, frame in self.decode_video(until=wanted[-1]):
+        shown: Decoded | None = None
+        for one in self.decode_video(until=wanted[-1]):
             if shown is not None and wanted:
-                over = bisect.bisect_left(wanted, second - _HAIR)
+                over = bisect.bisect_left(wanted, one.second - _HAIR)
                 yield from _copies(shown, over, side)
                 wanted = wanted[over:]
-            shown = (second, frame)
+            shown = one
         if shown is not None:
-            broken = shown[0] + _HAIR if "video" in self.faults else np.inf
+            fault = self.faults.get("video")
+            whole = fault is None or fault.key == "media.sampled"
+            broken = np.inf if whole else shown.second + _HAIR
             yield from _copies(shown, bisect.bisect_right(wanted, broken), side)
 
     def audio(self) -> Samples:
@@ -185,30 +223,50 @@ class Media:
             self._watched = watch(self)
         return self._watched
 
-    def decode_video(self, until: float = np.inf) -> Iterator[tuple[float, VideoFrame]]:
-        """Every frame with its second, up to the first one after `until`.
+    def _refuse_outside(self) -> None:
+        folder = self.within
+        if folder is not None and not self.path.resolve().is_relative_to(folder.resolve()):
+            raise MediaError("media.outside", path=self.path, folder=folder)
+
+    def decode_video(self, until: float = np.inf) -> Iterator[Decoded]:
+        """Every frame, or those of the stretches allowed, up to the first one after `until`.
 
         Ends without an error at a break; `faults["video"]` then says where.
         """
-        facts, progress = self.facts, Progress()
+        progress, ration, seen = Progress(), self._ration(), SecondsSeen()
         with opened(self.path) as container:
             track = video_track(container)
             if track is None:
                 return
-            for second, frame in decoded(container, track, facts.start, progress):
+            for second, frame in decoded(container, track, self.facts.start, progress, ration):
                 if second > self.longest_s:
                     break
-                yield second, cast("VideoFrame", frame)
+                one = Decoded(second, cast("VideoFrame", frame), ration.begun)
+                seen.add(one)
+                yield one
                 if second > until:
                     return
-        self._note("video", progress)
+        fault = fault_of(self.path, self.facts, progress, self.longest_s)
+        if ration.shared_out and not says_more(fault):
+            told = (self.longest_s, seen.seconds, ration.begun)
+            fault = sampled(self.path, self.facts, *told)
+        self._note("video", fault)
+
+    def _ration(self) -> Ration:
+        """Work for the pictures, in no more stretches than there are keyframes to begin them."""
+        facts = self.facts
+        claimed = facts.rate * self.read_s * work_of(facts.width * facts.height, 0)
+        if claimed + work_of(0, self.path.stat().st_size) <= self.work:
+            return Ration(self.work, self.read_s)
+        keys = keyframe_count(self.path, self.longest_s)
+        return Ration(self.work, self.read_s, stretches=min(max(keys, 1), STRETCHES))
 
     def _decode_audio(self) -> Samples:
         facts, progress = self.facts, Progress()
         limit = round(self.longest_s * SOUND_RATE)
         mono = library().AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
         parts = [np.zeros(0, np.float32)]
-        samples = 0
+        samples = taken = 0
         with opened(self.path) as container:
             track = audio_track(container)
             if track is None:
@@ -216,38 +274,25 @@ class Media:
             for second, frame in decoded(container, track, facts.start, progress):
                 if len(parts) == 1:
                     parts.append(np.zeros(min(round(second * SOUND_RATE), limit), np.float32))
-                new = [one.to_ndarray()[0] for one in mono.resample(cast("AudioFrame", frame))]
+                sound = cast("AudioFrame", frame)
+                new = [one.to_ndarray()[0] for one in mono.resample(sound)]
                 samples += sum(map(len, new))
+                taken += sound.samples * len(sound.layout.channels)
                 parts += new
-                if samples >= limit:
+                if samples >= limit or taken > MOST_SAMPLES:
                     break
             if len(parts) > 1:
                 parts += [one.to_ndarray()[0] for one in mono.resample(None)]
-        self._note("audio", progress)
+        self._note("audio", fault_of(self.path, facts, progress, self.longest_s))
         return np.concatenate(parts)[:limit]
 
-    def _note(self, track: str, progress: Progress) -> None:
-        """Keep why a track was not read to its end, if so."""
-        path, whole = ("path", str(self.path)), self.duration
-        seconds = (path, ("read", round(progress.reached, 1)), ("whole", round(whole, 1)))
-        if progress.no_decoder:
-            codec = ("codec", progress.no_decoder)
-            self.faults[track] = Reason("media.no_decoder", (path, codec))
-        elif not progress.frames:
-            self.faults[track] = Reason("media.nothing_decoded", (path,))
-        elif progress.reached < min(whole, self.longest_s) - _GAP:
-            self.faults[track] = Reason("media.cut_short", seconds)
-        elif whole > self.longest_s + _GAP:
-            limit = ("read", round(self.longest_s, 1))
-            self.faults[track] = Reason("media.too_long", (path, limit, seconds[2]))
-        elif progress.damaged:
-            count = ("count", progress.damaged)
-            self.faults[track] = Reason("media.damaged", (path, count))
+    def _note(self, track: str, fault: Reason | None) -> None:
+        if fault is not None:
+            self.faults[track] = fault
 
 
-def _copies(shown: tuple[float, VideoFrame], count: int, side: int) -> Iterator[Frame]:
-    second, frame = shown
+def _copies(shown: Decoded, count: int, side: int) -> Iterator[Frame]:
     if count:
-        picture = picture_of(frame, side)
+        picture = picture_of(shown.frame, side)
         for _ in range(count):
-            yield Frame(second, picture)
+            yield Frame(shown.second, picture)

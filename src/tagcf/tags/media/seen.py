@@ -43,7 +43,7 @@ class Seen:
     width: int
     height: int
     cuts: tuple[float, ...]  # seconds of the first frames of new shots
-    duration_s: Measure | None
+    seen_s: Measure | None  # seconds that were looked at: all, or stretches of a huge file
     cuts_per_minute: Measure | None
     mean_shot_s: Measure | None  # a video without a cut is one shot
     motion: Measure | None  # share of pixels that change within 0.2 s
@@ -85,19 +85,19 @@ def unread(media: Media, source: str) -> tuple[Missing, ...]:
 def measure_pictures(watched: Watched, *, video: bool) -> Seen:
     """Sum up what was watched; there must be one look at least."""
     looks, cuts = watched.looks, cut_seconds(watched.changes)
-    span, minutes = (0.0, watched.end), watched.end / 60
+    span, seconds = (0.0, watched.end), watched.seen_s
     moving = _between_cuts(looks, cuts) if video else ()
     motions = [look.motion for look in moving]
-    timed = video and watched.end > 0
+    timed = video and seconds > 0
     still = float(np.mean(np.array(motions) < _STILL)) if motions else 0.0
     return Seen(
         video=video,
         width=watched.width,
         height=watched.height,
         cuts=cuts,
-        duration_s=Measure(watched.end, *span) if video else None,
-        cuts_per_minute=Measure(len(cuts) / minutes, *span) if timed else None,
-        mean_shot_s=Measure(watched.end / (len(cuts) + 1), *span) if timed else None,
+        seen_s=Measure(seconds, *span) if video else None,
+        cuts_per_minute=Measure(60 * len(cuts) / seconds, *span) if timed else None,
+        mean_shot_s=Measure(seconds / (len(cuts) + 1), *span) if timed else None,
         motion=_typical(moving, lambda look: look.motion) if motions else None,
         still_share=Measure(still, *span) if motions else None,
         shots=Measure(len(cuts) + 1, *span) if video else None,

@@ -1,8 +1,8 @@
 """One pass over the pictures of a media file: all that is measured, and the stills kept.
 
-A video is decoded once. Every frame is compared with those before it, a few a second are
-measured, and where the picture has changed a still is packed for reading words and for models.
-Memory is bounded: at most `_MOST_STILLS` packed pictures and some numbers per frame.
+A video is decoded once, a huge one in stretches. Every frame is compared with those before it, a
+few a second are measured, and where the picture has changed a still is packed for reading words and
+for models. Memory is bounded: at most `_MOST_STILLS` packed pictures and some numbers per frame.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tagcf.tags.media.look import (
     distance,
     look_at,
 )
-from tagcf.tags.media.opened import Media
+from tagcf.tags.media.opened import Media, SecondsSeen
 from tagcf.tags.media.pictures import (
     Picture,
     from_jpeg,
@@ -55,6 +55,7 @@ class Watched:
     width: int  # as people see it; 0 when nothing could be decoded
     height: int
     end: float  # second up to which frames were seen
+    seen_s: float  # of them; less than `end` where only stretches were decoded
     changes: Changes
     looks: tuple[Look, ...]
     stills: tuple[Still, ...]
@@ -63,12 +64,16 @@ class Watched:
 def watch(media: Media) -> Watched:
     """Walk through all pictures of a file."""
     size, end, thumb_before = (0, 0), 0.0, None
-    compared, kept = _Compared(), _Kept()
+    compared, kept, seen = _Compared(), _Kept(), SecondsSeen()
     quality = 97 if media.kind == "image" else 92
     looks: list[Look] = []
-    for second, frame in media.decode_video():
+    for one in media.decode_video():
+        second, frame = one.second, one.frame
         size = size if looks else upright_size(frame)
         thumb = picture_of(frame, THUMB_SIDE)
+        if not seen.add(one):  # what changed while nobody looked is neither cut nor movement
+            compared.last.clear()
+            thumb_before = None
         compared.add(second, colours_of(thumb))
         if not looks or second >= looks[-1].second + _LOOK_EVERY - 1e-6:
             looks.append(look_at(thumb, second, thumb_before))
@@ -78,7 +83,9 @@ def watch(media: Media) -> Watched:
         end = second
     if media.kind == "video" and "video" not in media.faults:
         end = max(end, media.read_s)
-    return Watched(*size, end, compared.changes(), tuple(looks), kept.stills(end))
+    sampled = "video" in media.faults and media.faults["video"].key == "media.sampled"
+    seen_s = seen.seconds if sampled else end
+    return Watched(*size, end, seen_s, compared.changes(), tuple(looks), kept.stills(end))
 
 
 def evenly(stills: Sequence[Still], most: int) -> tuple[Still, ...]:

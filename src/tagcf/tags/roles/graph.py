@@ -93,10 +93,12 @@ def build_logic(
     tags, roles
         Topics and roles of the log's items, in the log's order of items.
     llm
-        Edges from an LLM: columns source, target (a topic and a role, or a role and a topic, by
-        any of their names) and optionally strength (0..1). Each counts as a measurement of
-        ``LLM_LIFT * strength`` with error ``LLM_SE`` beside what behaviour says. Where behaviour
-        is sure of the contrary (q up to `max_q`) it alone counts; unknown names are left out.
+        Edges from an LLM, as `llm.logic.ask_edges` makes them: columns source, target (a topic
+        and a role, or a role and a topic, by any of their names) and optionally strength (0..1)
+        and kind (topic_to_role, role_to_topic: topics and roles may share a name). Each counts
+        as a measurement of ``LLM_LIFT * strength`` with error ``LLM_SE`` beside what behaviour
+        says. Where behaviour is sure of the contrary (q up to `max_q`) it alone counts; unknown
+        names are left out.
     top
         Edges kept of each source.
     max_q
@@ -206,19 +208,21 @@ def _llm_tables(
     """(T, R) and (R, T) log lifts that an LLM states, NaN where it says nothing."""
     if llm is None or not llm.height:
         return None, None
-    strength = (
-        llm["strength"] if "strength" in llm.columns else pl.repeat(1.0, llm.height, eager=True)
-    )
+    every = llm if "strength" in llm.columns else llm.with_columns(strength=pl.lit(1.0))
     tables = []
-    for sources, targets in ((topics, roles), (roles, topics)):
+    for kind, sources, targets in (
+        ("topic_to_role", topics, roles),
+        ("role_to_topic", roles, topics),
+    ):
+        stated = every.filter(pl.col("kind") == kind) if "kind" in every.columns else every
         place = {tag.slug: k for k, tag in enumerate(sources)}
         aim = {tag.slug: k for k, tag in enumerate(targets)}
         said = np.full((len(sources), len(targets)), np.nan)
         ends = (
-            with_slugs(llm.select(pl.col("source").alias("tag")), sources)["tag"],
-            with_slugs(llm.select(pl.col("target").alias("tag")), targets)["tag"],
+            with_slugs(stated.select(pl.col("source").alias("tag")), sources)["tag"],
+            with_slugs(stated.select(pl.col("target").alias("tag")), targets)["tag"],
         )
-        for one, other, much in zip(*ends, strength, strict=True):
+        for one, other, much in zip(*ends, stated["strength"], strict=True):
             if one in place and other in aim:
                 at = place[one], aim[other]
                 said[at] = np.fmax(said[at], LLM_LIFT * float(much))

@@ -8,7 +8,19 @@ from numba import njit
 
 @njit(cache=True)
 def add_pairs(
-    begins, item, engaged, base, activity, group, share, source, target, sums, by_group, users
+    begins,
+    item,
+    engaged,
+    base,
+    activity,
+    group,
+    order,
+    share,
+    source,
+    target,
+    sums,
+    by_group,
+    users,
 ):
     """Add a block of users, each with all its rows, to the sums of `pairs.PairSums`.
 
@@ -24,6 +36,7 @@ def add_pairs(
     (G, S, R): Σ a b, Σ a e, and of users who have s, what b and e differ by from those of users
     without it, which stand in the two of `by_group`, (G, R). users[s, r] counts users with a > 0
     and b > 0.
+    Users come in `order`, group by group, so that one group's sums stay in the cache.
     Time: rows × (sources × targets of an item) + users × (their sources × targets).
     """
     n_sources, n_targets = users.shape
@@ -37,7 +50,7 @@ def add_pairs(
     seen_target = np.zeros(n_targets, np.bool_)
     if not shown:  # every target is expected of every user
         seen_target[:] = True
-    for u in range(len(begins) - 1):
+    for u in order:
         n_own = 0
         n_met = 0 if shown else n_targets
         n, n_base = 0.0, 0.0

@@ -99,13 +99,15 @@ def sum_pairs(
     by_group = (np.zeros((groups, targets)), np.zeros((groups, targets)))
     users = np.zeros((sources, targets), np.int64)
     for block in blocks():
+        group = (block.first + np.arange(len(block.begins) - 1)) % groups
         add_pairs(
             block.begins,
             block.item,
             block.engaged,
             block.base,
             _activity(block)[0],
-            (block.first + np.arange(len(block.begins) - 1)) % groups,
+            group,
+            np.argsort(group, kind="stable"),
             share,
             (source.indptr, source.indices),
             (target.indptr, target.indices),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from scipy import sparse
 
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import OutputError
+from tagcf.tags.matrix import matrix_frame
 from tagcf.tags.roles.graph import ORIGINS, Edges, LogicGraph
 from tagcf.tags.roles.users import UserRoles
-from tagcf.types import IdMap, Tag
+from tagcf.types import IdMap, Tag, TagMatrix
 
 LOGIC_FILE = "logic.parquet"
 USERS_FILE = "user_roles.parquet"
+ITEMS_FILE = "item_roles.parquet"
 KINDS = ("to_roles", "to_topics", "same_item")
 
 _NUMBERS = ("lift", "se", "q", "weight", "weight_se")
@@ -142,6 +144,63 @@ def read_user_roles(workspace: Workspace) -> UserRoles:
         raise _foreign(workspace, USERS_FILE, "--roles") from foreign
 
 
+def write_item_roles(workspace: Workspace, found: TagMatrix) -> Path:
+    """Write ``out/item_roles.parquet``: item_id, role, strength, source, confidence."""
+    facts = {"roles": [asdict(role) for role in found.tags]}
+    return _write(workspace.out / ITEMS_FILE, matrix_frame(found).rename({"tag": "role"}), facts)
+
+
+def read_item_roles(
+    workspace: Workspace, items: IdMap | None = None, roles: Sequence[Tag] | None = None
+) -> TagMatrix:
+    """Read what `write_item_roles` wrote; raises as `read_logic`.
+
+    Parameters
+    ----------
+    items
+        Rows of the matrix; default the items that have roles.
+    roles
+        Columns of the matrix; default those that were written.
+    """
+    table, facts = _read(workspace, ITEMS_FILE, "--roles")
+    try:
+        written = _tags(facts["roles"])
+        if items is None:
+            ids = table["item_id"].unique(maintain_order=True)
+            items = IdMap(pa.array(ids.to_list(), pa.string()))
+        wanted = tuple(written if roles is None else roles)
+        row = items.find(table["item_id"].to_list())
+        column = _columns_of(table["role"], wanted)
+        kept = (row >= 0) & (column >= 0)
+        sources = tuple(sorted(table["source"].unique()))
+        number = {source: k + 1 for k, source in enumerate(sources)}
+        code = table["source"].replace_strict(number, return_dtype=pl.Int16).to_numpy()
+
+        def matrix(values: np.ndarray, kind: type) -> sparse.csr_array:
+            place = (row[kept], column[kept])
+            shape = (len(items), len(wanted))
+            return sparse.csr_array((values[kept].astype(kind), place), shape=shape)
+
+        return TagMatrix(
+            items=items,
+            tags=wanted,
+            strength=matrix(table["strength"].to_numpy(), np.float32),
+            confidence=matrix(table["confidence"].to_numpy(), np.float32),
+            source=matrix(code, np.int16),
+            sources=sources,
+        )
+    except _FOREIGN as foreign:
+        raise _foreign(workspace, ITEMS_FILE, "--roles") from foreign
+
+
+def _columns_of(slugs: pl.Series, tags: Sequence[Tag]) -> np.ndarray:
+    """Positions of slugs among tags; -1 where one is none of them."""
+    names = pl.Series([tag.slug for tag in tags], dtype=pl.String)
+    places = pl.Series(np.arange(len(tags), dtype=np.int32))
+    found = slugs.replace_strict(names, places, default=-1, return_dtype=pl.Int32)
+    return np.asarray(found.to_numpy())
+
+
 def _edge_table(graph: LogicGraph, kind: str) -> pl.DataFrame:
     edges: Edges = getattr(graph, kind)
     sources = graph.roles if kind == "to_topics" else graph.topics
@@ -179,8 +238,10 @@ def _edges(
 
 
 def _places(slugs: pl.Series, tags: tuple[Tag, ...]) -> np.ndarray:
-    place = {tag.slug: k for k, tag in enumerate(tags)}
-    return np.array([place[slug] for slug in slugs], np.int32)
+    found = _columns_of(slugs, tags)
+    if (found < 0).any():
+        raise KeyError(slugs.filter(found < 0)[0])
+    return found
 
 
 def _tags(listed: list[dict[str, Any]]) -> tuple[Tag, ...]:

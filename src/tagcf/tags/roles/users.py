@@ -28,7 +28,7 @@ from tagcf.tags.roles.engagement import BLOCK_ROWS, Reading, UserBlock, read_eng
 from tagcf.types import EventLog, Floats, IdMap, Tag, TagMatrix
 
 KEPT = 12  # roles of a user
-USERS_AT_ONCE = 50_000  # rows of the dense blocks
+USERS_AT_ONCE = 10_000  # rows of the dense blocks
 SHAPES = (0.05, 1000.0)  # limits of the fitted gamma shapes
 
 RoleVerdict = Literal["more", "no clear difference"]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from tagcf.tags.tree.mined import Mined, both_mined, mined_table
 from tagcf.tags.vocabulary import SLUG, Vocabulary, ancestors, name_index, names_of, problems
 from tagcf.text import did_you_mean, say
 from tagcf.types import Tag
@@ -36,6 +37,7 @@ class Change:
     slug: str | None = None
     zh: str | None = None
     en: str | None = None
+    mined: Mined | None = None  # behaviour that it was proposed from; None: none
 
 
 def changed(tags: Iterable[Tag], changes: Iterable[Change]) -> tuple[Tag, ...]:
@@ -54,9 +56,38 @@ def changed(tags: Iterable[Tag], changes: Iterable[Change]) -> tuple[Tag, ...]:
     return tuple(current.values())
 
 
+def mined_by(tags: Iterable[Tag], changes: Iterable[Change]) -> dict[str, Mined]:
+    """Return the tags that behaviour had a part in, by slug, and which behaviour.
+
+    A sub-tag, and a tag that others were merged into: it is carried by other items since. What a
+    tag was mined from goes with it into the one that it is merged into.
+    """
+    current = tuple(tags)
+    found: dict[str, Mined] = {}
+    for change in changes:
+        index = name_index(current)
+        current = changed(current, [change])
+        if change.kind == "retire":
+            continue
+        name = (change.slug if change.kind == "sub_tag" else None) or change.tag
+        owner = name_index(current)[name.strip().casefold()].slug
+        mined = both_mined(found.get(owner), change.mined)
+        for merged in change.names if change.kind == "merge" else ():
+            other = index.get(merged.strip().casefold())
+            mined = both_mined(mined, found.get(other.slug) if other else None)
+        if mined is not None:
+            found[owner] = mined
+    there = {tag.slug for tag in current}
+    return {slug: mined for slug, mined in found.items() if slug in there}
+
+
 def change_hash(parent: str, changes: Iterable[Change]) -> str:
     """Version that the changes make of version `parent`: 12 letters, whatever the day."""
-    content = [[c.id, c.kind, c.tag, list(c.names), c.slug, c.zh, c.en] for c in changes]
+    content = [
+        [c.id, c.kind, c.tag, list(c.names), c.slug, c.zh, c.en]
+        + ([mined_table(c.mined)] if c.mined else [])
+        for c in changes
+    ]
     text = json.dumps([parent, content], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tagcf.tags.embedding import embedding_installed, load_encoder
+from tagcf.types import Mask
 
 Vectors = NDArray[np.float32]
 Embed = Callable[[list[str]], Vectors]
@@ -51,11 +52,14 @@ def contexts(beside: sparse.csr_array, names: int, used: sparse.csr_array | None
     return np.hstack(parts) / np.float32(np.sqrt(len(parts)))
 
 
-def groups_of(vectors: Vectors, order: Sequence[int], nearness: float) -> list[list[int]]:
+def groups_of(
+    vectors: Vectors, order: Sequence[int], nearness: float, apart: Mask | None = None
+) -> list[list[int]]:
     """Group rows: each in `order` joins the group it is nearest to on average, or starts one.
 
     A second pass lets rows move to a group that came after them. Average linkage to group means, so
-    the cost is rows × groups; the same order gives the same groups.
+    the cost is rows × groups; the same order gives the same groups. No two rows that are `apart`
+    (n, n) are put into one group.
     """
     group = np.full(len(vectors), -1)
     sums = np.zeros((16, vectors.shape[1]), np.float32)
@@ -68,6 +72,9 @@ def groups_of(vectors: Vectors, order: Sequence[int], nearness: float) -> list[l
                 sizes[group[row]] -= 1
             near = sums[:count] @ vectors[row] / np.maximum(sizes[:count], 1)
             near[sizes[:count] == 0] = -np.inf
+            if apart is not None:
+                others = group[apart[row]]
+                near[others[others >= 0]] = -np.inf
             best = int(np.argmax(near)) if count else -1
             if best < 0 or near[best] < nearness:
                 if count == len(sums):

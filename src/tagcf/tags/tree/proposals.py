@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Any, Literal, get_args
 from tagcf.data.workspace import Workspace, write_text
 from tagcf.errors import DataError, OutputError
 from tagcf.tags.tree.changes import KINDS, Change, ChangeKind, ImpossibleChangeError, changed
+from tagcf.tags.tree.mined import Mined, both_mined, mined_from_table, mined_table
 from tagcf.tags.tree.versions import (
     TagTree,
+    inline_table,
     next_version,
     read_tree,
     toml,
@@ -49,11 +52,13 @@ class Proposal:
     share: float | None = None  # of the tag's items that it covers
     nearness: float | None = None  # mean similarity of its names
     examples: tuple[str, ...] = ()
+    mined: Mined | None = None  # behaviour that it was made from; None: none
 
     @property
     def change(self) -> Change:
         """What is done when it is accepted."""
-        return Change(self.id, self.kind, self.tag, self.names, self.slug, self.zh, self.en)
+        named = (self.tag, self.names, self.slug, self.zh, self.en)
+        return Change(self.id, self.kind, *named, self.mined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,12 @@ class Applied:
     def version(self) -> str:
         """The version now in force; a new one only where something was accepted."""
         return self.tree.version
+
+
+def proposal_id(kind: ChangeKind, tag: str, names: Sequence[str]) -> str:
+    """Name of a proposal: the same content has the same one in every run."""
+    content = "\n".join([kind, tag, *sorted(names)])
+    return f"{kind.replace('_', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
 def write_proposals(workspace: Workspace, made: Iterable[Proposal]) -> Path:
@@ -95,8 +106,13 @@ def write_proposals(workspace: Workspace, made: Iterable[Proposal]) -> Path:
 
 
 def _as_left(made: Proposal, old: Proposal) -> Proposal:
-    """Return a proposal made anew, with what a person has written into the old one."""
-    return replace(made, status=old.status, names=old.names, slug=old.slug, zh=old.zh, en=old.en)
+    """Return a proposal made anew, with what a person has written into the old one.
+
+    The person may have decided on what the old one was made from, so that counts, too.
+    """
+    mined = both_mined(made.mined, old.mined)
+    named = {name: getattr(old, name) for name in ("names", "slug", "zh", "en")}
+    return replace(made, status=old.status, mined=mined, **named)
 
 
 def describe(proposal: Proposal) -> str:
@@ -203,7 +219,7 @@ _NEEDED = ("id", "kind", "tag", "status")
 
 def _proposal(values: dict[str, Any], place: int, path: Path) -> Proposal:
     name = str(values.get("id", f"#{place}"))
-    known = (*_TEXT, *_LISTS, *_NUMBERS)
+    known = (*_TEXT, *_LISTS, *_NUMBERS, "mined")
     for key, value in values.items():
         if key not in known:
             what = say("tree.what_key", name=key, hint=did_you_mean(key, known))
@@ -223,6 +239,8 @@ def _proposal(values: dict[str, Any], place: int, path: Path) -> Proposal:
     read: dict[str, Any] = {
         key: tuple(value) if key in _LISTS else value for key, value in values.items()
     }
+    if "mined" in read:
+        read["mined"] = mined_from_table(read["mined"])
     return Proposal(**read)
 
 
@@ -231,7 +249,17 @@ def _fits(key: str, value: object) -> bool:
         return isinstance(value, str) and bool(value.strip())
     if key in _LISTS:
         return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+    if key == "mined":
+        return _is_mined(value)
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_mined(value: object) -> bool:
+    try:
+        mined_from_table(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(proposal: Proposal) -> list[str]:
@@ -240,6 +268,8 @@ def _lines(proposal: Proposal) -> list[str]:
         value = getattr(proposal, key)
         if value is not None:
             lines.append(f"{key} = {toml(value)}")
+    if proposal.mined is not None:
+        lines.append(f"mined = {inline_table(mined_table(proposal.mined))}")
     listed = {key: list(getattr(proposal, key)) for key in _LISTS}
     return lines + [f"{key} = {toml(value)}" for key, value in listed.items() if value]
 

@@ -33,9 +33,11 @@ from tagcf.tags.tree.changes import (
     Change,
     ImpossibleChangeError,
     change_hash,
+    mined_by,
     vocabulary_after,
 )
-from tagcf.tags.vocabulary import Vocabulary, default_vocabulary
+from tagcf.tags.tree.mined import Mined, both_mined, mined_from_table, mined_table
+from tagcf.tags.vocabulary import Vocabulary, ancestors, default_vocabulary
 from tagcf.text import say
 
 FILE = "tag_tree.toml"
@@ -88,13 +90,7 @@ def tree_vocabulary(workspace: Workspace, version: str | None = None) -> Vocabul
     tree = read_tree(workspace)
     if not tree.versions and version in (None, base.version):
         return base
-    names = [tree.base, *(one.version for one in tree.versions)]
-    wanted = names[-1] if version is None else version.partition("@")[0]
-    if wanted not in names:
-        path = workspace.root / FILE
-        raise DataError("tree.unknown_version", path=path, name=version, known=", ".join(names))
-    last = names.index(wanted)
-    changes = [change for one in tree.versions[:last] for change in one.changes]
+    wanted, changes = _changes_until(workspace, tree, version)
     own = wanted if tree.base == base.version else f"{wanted}@{base.version}"
     try:
         return vocabulary_after(base, changes, own)
@@ -102,6 +98,42 @@ def tree_vocabulary(workspace: Workspace, version: str | None = None) -> Vocabul
         raise DataError(
             "tree.no_longer", path=workspace.root / FILE, what=impossible
         ) from impossible
+
+
+def mined_tags(workspace: Workspace, version: str | None = None) -> dict[str, Mined]:
+    """Return the tags that were proposed from behaviour, by slug, and which behaviour that was.
+
+    Where strength is shared along the tree, tags above and below such a tag are carried by other
+    items because of it, and count among them.
+    """
+    tree = read_tree(workspace)
+    if not tree.versions:
+        return {}
+    tags = tree_vocabulary(workspace, version).tags
+    _, changes = _changes_until(workspace, tree, version)
+    found = mined_by(default_vocabulary().tags, changes)
+    by_slug = {tag.slug: tag for tag in tags}
+    settings, own = workspace.settings.tree, dict(found)
+    for tag in tags:
+        for above in ancestors(tag, by_slug):
+            if settings.share_up and tag.slug in own:
+                found[above] = both_mined(found.get(above), own[tag.slug]) or own[tag.slug]
+            if settings.share_down and above in own:
+                found[tag.slug] = both_mined(found.get(tag.slug), own[above]) or own[above]
+    return found
+
+
+def _changes_until(
+    workspace: Workspace, tree: TagTree, version: str | None
+) -> tuple[str, list[Change]]:
+    """Name of a version, default the newest, and the changes that led to it."""
+    names = [tree.base, *(one.version for one in tree.versions)]
+    wanted = names[-1] if version is None else version.partition("@")[0]
+    if wanted not in names:
+        path = workspace.root / FILE
+        raise DataError("tree.unknown_version", path=path, name=version, known=", ".join(names))
+    last = names.index(wanted)
+    return wanted, [change for one in tree.versions[:last] for change in one.changes]
 
 
 def tree_version(workspace: Workspace) -> str:
@@ -174,7 +206,18 @@ def _inline(change: Change) -> str:
     for name in ("slug", "zh", "en"):
         if getattr(change, name) is not None:
             parts[name] = getattr(change, name)
-    return "{" + ", ".join(f"{key} = {toml(value)}" for key, value in parts.items()) + "}"
+    if change.mined is not None:
+        parts["mined"] = mined_table(change.mined)
+    return inline_table(parts)
+
+
+def inline_table(parts: Mapping[str, object]) -> str:
+    """Return a table as TOML writes it on one line."""
+    written = (
+        f"{key} = {inline_table(value) if isinstance(value, dict) else toml(value)}"
+        for key, value in parts.items()
+    )
+    return "{" + ", ".join(written) + "}"
 
 
 def _version(values: Mapping[str, Any]) -> TreeVersion:
@@ -197,6 +240,7 @@ def _change(values: Mapping[str, Any]) -> Change:
         slug=values.get("slug"),
         zh=values.get("zh"),
         en=values.get("en"),
+        mined=mined_from_table(values["mined"]) if "mined" in values else None,
     )
 
 

@@ -14,7 +14,7 @@ from tagcf.tags.media.sound.listened import heard, sound_of, why
 from tagcf.tags.media.sound.loudness import decibels
 from tagcf.tags.media.sound.measures import Heard, SoundMeasures
 from tagcf.tags.media.sound.prosody import Span, covered, prosody
-from tagcf.tags.media.sound.rules import found_by_rules
+from tagcf.tags.media.sound.rules import found_in_sound
 from tagcf.tags.media.sound.voice import spoken
 from tagcf.tags.vocabulary import Vocabulary
 from tagcf.types import Reason
@@ -33,7 +33,7 @@ class Sound:
             return Reading(missing=(media,))
         measured = measured_in(media)
         whole = (0.0, heard(media).measures.duration_s)
-        found = found_by_rules(self.source, measured, vocabulary, whole)
+        found = found_in_sound(self.source, measured, vocabulary, whole)
         fault = media.faults.get("audio")  # broken off: what was heard before counts
         return Reading(found, (Missing(self.source, fault),) if fault else ())
 
@@ -64,7 +64,7 @@ class VoiceTone:
             return Reading(missing=(Missing(self.source, reason),))
         longest = max(spans, key=lambda span: span[1] - span[0])
         measured = measured_in(media)
-        return Reading(found=found_by_rules(self.source, measured, vocabulary, longest))
+        return Reading(found=found_in_sound(self.source, measured, vocabulary, longest))
 
     def _too_little(self, spans: tuple[Span, ...], media: Media) -> Reason | None:
         seconds = length(spans)

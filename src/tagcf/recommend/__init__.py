@@ -1,0 +1,1 @@
+"""(5) Histories and effects become rankings: candidates, sequences, ranker, reasons, evaluation."""

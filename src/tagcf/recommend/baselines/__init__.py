@@ -1,0 +1,1 @@
+"""What any ranking must beat: popularity, neighbours, co-visitation, EASE, ALS and SASRec."""

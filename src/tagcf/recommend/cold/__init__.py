@@ -1,0 +1,1 @@
+"""Items and users that nobody knows yet: told from tags, roles, embeddings and segments."""

@@ -1,0 +1,151 @@
+"""What each event of a history adds to items' scores, and the same scores without some events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tagcf.recommend.explain.kernels import (
+    add_scores_without,
+    add_shares,
+    dense_pieces,
+    sparse_pieces,
+)
+from tagcf.recommend.histories import Histories
+from tagcf.recommend.linear.model import FittedLinear
+from tagcf.recommend.scoring import Fitted
+from tagcf.types import Codes, Fidelity, Floats, HistoryReason, Mask
+
+NAMED = 3  # events named as reasons
+OCCLUDED = 50  # latest events left out one at a time where shares are not exact
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Shares of L events in the scores of m items."""
+
+    place: NDArray[np.int64]  # (L,) of the events in the history
+    share: Floats  # (m, L)
+    base: Floats  # (m,) what an empty history has
+    method: Literal["exact", "occlusion"]
+    without: Callable[[Mask], Floats]  # (m, L) events dropped -> (m,) scores
+
+
+def attribute(fitted: Fitted, history: Codes, items: Codes) -> Attribution:
+    """Tell what each event adds to each item's score.
+
+    A linear model's score is the sum of its events' shares, exactly. Of other models a share is
+    what the score loses when the event is left out, for the latest `OCCLUDED` events.
+
+    Parameters
+    ----------
+    history
+        (H,) items, oldest first; unknown ones are passed over.
+    items
+        (m,) items, each once.
+    """
+    if isinstance(fitted, FittedLinear):
+        return _exact(fitted, history, items)
+    return _occluded(fitted, history, items)
+
+
+def _exact(fitted: FittedLinear, history: Codes, items: Codes) -> Attribution:
+    known = np.flatnonzero((history >= 0) & (history < fitted.n_items))
+    reach = max(part.design.reach for part in fitted.settings.parts)
+    place = known[-reach - 2 * NAMED :]  # what moves into the window when evidence is dropped
+    event, item = history[place].astype(np.int64), items.astype(np.int64)
+    parts = []
+    for part, table in zip(fitted.settings.parts, fitted.tables, strict=True):
+        design, windows = part.design, len(part.design.windows)
+        if isinstance(table, sparse.csr_array):
+            where = table.indptr, table.indices, table.data
+            pieces = sparse_pieces(event, item, windows, fitted.n_items, *where)
+        else:
+            pieces = dense_pieces(event, item, windows, fitted.n_items, table)
+        parts.append((pieces, design.lengths, design.decays, part.weight))
+    share = np.zeros((item.size, place.size))
+    for part_of in parts:
+        add_shares(*part_of, share)
+    base = fitted.popularity[item].astype(np.float64)
+
+    def without(dropped: Mask) -> Floats:
+        score = base.copy()
+        for one in parts:
+            add_scores_without(*one, dropped, score)
+        return score
+
+    return Attribution(place, share, base, "exact", without)
+
+
+def _occluded(fitted: Fitted, history: Codes, items: Codes) -> Attribution:
+    place = np.arange(history.size)[-OCCLUDED:]
+
+    def scores_of(variants: list[NDArray[np.int32]]) -> Floats:
+        n_items = _catalogue(fitted)
+        return fitted.scores(Histories.of([one.tolist() for one in variants], n_items))
+
+    variants = [np.delete(history, at) for at in place]
+    whole = scores_of([history])[0, items].astype(np.float64)
+    left = scores_of(variants)[:, items] if variants else np.zeros((0, items.size))
+    base = scores_of([history[:0]])[0, items].astype(np.float64)
+
+    def without(dropped: Mask) -> Floats:
+        asked = [np.delete(history, place[row]) for row in dropped]
+        found = scores_of(asked)
+        return found[np.arange(items.size), items].astype(np.float64)
+
+    return Attribution(place, (whole - left).T.astype(np.float64), base, "occlusion", without)
+
+
+def _catalogue(fitted: Fitted) -> int:
+    empty = Histories.of([[]], 0)
+    return int(fitted.scores(empty).shape[1])
+
+
+def told(
+    found: Attribution, names: list[str], ts: Floats, score: Floats
+) -> list[tuple[tuple[HistoryReason, ...], Fidelity | None]]:
+    """Name, for each item, the events that add most, and put them to the test.
+
+    Parameters
+    ----------
+    names, ts
+        (L,) ids and times of the events of `found`.
+    score
+        (m,) the items' scores by the model.
+    """
+    order = np.argsort(-found.share, axis=1, kind="stable")
+    sorted_share = np.take_along_axis(found.share, order, axis=1)
+    count = (sorted_share[:, :NAMED] > 0).sum(axis=1)
+    if not count.any():
+        return [((), None)] * len(score)
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :], axis=1)
+    named = rank < count[:, None]
+    others = ~named & (rank < 2 * count[:, None])
+    fell, control = found.without(named), found.without(others)
+    out: list[tuple[tuple[HistoryReason, ...], Fidelity | None]] = []
+    for j, n in enumerate(count.tolist()):
+        reasons = tuple(
+            HistoryReason(names[e], _time(ts[e]), float(found.share[j, e]))
+            for e in order[j, :n].tolist()
+        )
+        enough = order.shape[1] >= 2 * n
+        out.append(
+            (
+                reasons,
+                Fidelity(float(score[j]), float(fell[j]), float(control[j]) if enough else None)
+                if n
+                else None,
+            )
+        )
+    return out
+
+
+def _time(ts: float) -> float | None:
+    return float(ts) if np.isfinite(ts) else None

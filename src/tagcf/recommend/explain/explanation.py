@@ -1,0 +1,175 @@
+"""Everything about one user and one item: rank, reasons put to the test, why not, what if."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.explain.attribution import Attribution, attribute, told
+from tagcf.recommend.explain.changes import Searched, changes_of
+from tagcf.recommend.explain.tag_evidence import TagEvidence
+from tagcf.recommend.listing import outcomes_of, steered_at
+from tagcf.recommend.pipeline import Candidates, Models, Request, find_candidates
+from tagcf.types import (
+    Acted,
+    Explanation,
+    Floats,
+    HistoryReason,
+    Reason,
+    TagReason,
+    WhyNot,
+)
+
+EVENTS_TOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it was put: whose, with what history and times, under what."""
+
+    user: str | None
+    request: Request
+    times: Floats  # (H,) of the history's events
+    acted: Acted
+    notes: tuple[Reason, ...]
+
+
+def explain_item(
+    models: Models,
+    catalogue: Catalogue,
+    evidence: TagEvidence | None,
+    asked: Asked,
+    item: int,
+    k: int,
+    simulated: bool,
+) -> Explanation:
+    """Explain one item; see `Recommender.explain`."""
+    request = asked.request
+    natural = find_candidates(models, catalogue, request)
+    had = bool((request.hidden == item).any())
+    rank = None if had else natural.rank_of(item)
+    free = replace(request, hidden=request.hidden[request.hidden != item], kept=(item,))
+    found = find_candidates(models, catalogue, free)
+    at = np.flatnonzero(found.item == item)
+    listed = natural.item[natural.open][:k]
+    rival = int(listed[-1]) if listed.size and (rank is None or rank > k) else None
+    pair = [item] if rival is None else [item, rival]
+    shares = attribute(models.fitted, request.history, np.array(pair, np.int32))
+    names = [catalogue.ids[request.history[e]] for e in shares.place]
+    score = found.model[at] if at.size else np.full(1, np.nan)
+    own = replace_rows(shares)
+    because = told(own, names, asked.times[shares.place], score) if at.size else [((), None)]
+    tags = catalogue.tags_of(item)
+    reasons = () if evidence is None else evidence.of(tags)
+    why = None
+    if rank is None or rank > k:
+        why = WhyNot(
+            removed=_removed(natural, found, asked.request, item, had=had),
+            rival=None if rival is None else catalogue.ids[rival],
+            gap=_gap(natural, found, item, rival),
+            lacks=() if rival is None else _lacks(shares, names, asked.times),
+            tags=() if rival is None or evidence is None else _missing(evidence, catalogue, item, rival),
+        )
+    searched = Searched(models, catalogue, evidence, request, item, rank, k, shares)
+    return Explanation(
+        user=asked.user,
+        item=catalogue.ids[item],
+        k=k,
+        rank=rank,
+        score=float(found.score[at[0]]) if at.size else None,
+        base=float(shares.base[0]),
+        method=shares.method,
+        history=_events(shares, names, asked.times),
+        reasons=reasons,
+        outcomes=outcomes_of(models, request, found, at)[0] if at.size else (),
+        fidelity=because[0][1],
+        rank_without_evidence=_rank_without(models, catalogue, request, own, item),
+        steered=steered_at(found, request, int(at[0])) if at.size else (),
+        why_not=why,
+        changes=() if had or not at.size else changes_of(searched),
+        acted=asked.acted,
+        notes=asked.notes,
+        simulated=simulated,
+    )
+
+
+def replace_rows(shares: Attribution) -> Attribution:
+    """The same attribution of the first item alone."""
+    whole = shares
+
+    def without(dropped: np.ndarray) -> Floats:
+        rows = np.zeros(whole.share.shape, np.bool_)
+        rows[0] = dropped[0]
+        return whole.without(rows)[:1]
+
+    return replace(shares, share=shares.share[:1], base=shares.base[:1], without=without)
+
+
+def _removed(
+    natural: Candidates, found: Candidates, request: Request, item: int, *, had: bool
+) -> Reason | None:
+    """What took the item out before it could be ranked."""
+    if had:
+        return Reason("recommend.removed_seen")
+    if not np.isfinite(natural.all_scores[item]):
+        return Reason("recommend.removed_unusable")
+    for at in np.flatnonzero(found.item == item):
+        rule = int(found.blocked[at])
+        if rule >= 0:
+            return Reason("recommend.removed_blocked", (("rule", request.rules[rule].rule.label),))
+    if not (natural.item == item).any():
+        ahead = int((natural.all_scores > natural.all_scores[item]).sum())
+        facts = (("rank", 1 + ahead), ("n", int(natural.item.size)))
+        return Reason("recommend.removed_candidates", facts)
+    return None
+
+
+def _gap(natural: Candidates, found: Candidates, item: int, rival: int | None) -> float | None:
+    own, other = found.score[found.item == item], natural.score[natural.item == rival]
+    return float(other[0] - own[0]) if own.size and other.size else None
+
+
+def _events(
+    shares: Attribution, names: list[str], times: Floats
+) -> tuple[HistoryReason, ...]:
+    """Events by how much they move the score, up or down."""
+    order = np.argsort(-np.abs(shares.share[0]), kind="stable")[:EVENTS_TOLD].tolist()
+    return tuple(
+        _reason(shares, names, times, e, shares.share[0, e]) for e in order if shares.share[0, e]
+    )
+
+
+def _lacks(shares: Attribution, names: list[str], times: Floats) -> tuple[HistoryReason, ...]:
+    """Events that speak for the rival more than for the item."""
+    more = shares.share[1] - shares.share[0]
+    order = np.argsort(-more, kind="stable")[:3].tolist()
+    return tuple(_reason(shares, names, times, e, more[e]) for e in order if more[e] > 0)
+
+
+def _reason(
+    shares: Attribution, names: list[str], times: Floats, e: int, share: float
+) -> HistoryReason:
+    ts = float(times[shares.place[e]])
+    return HistoryReason(names[e], ts if np.isfinite(ts) else None, float(share))
+
+
+def _missing(
+    evidence: TagEvidence, catalogue: Catalogue, item: int, rival: int
+) -> tuple[TagReason, ...]:
+    own = set(catalogue.tags_of(item))
+    others = [tag for tag in catalogue.tags_of(rival) if tag not in own]
+    return tuple(one for one in evidence.of(others, 3) if one.delta > 0)
+
+
+def _rank_without(
+    models: Models, catalogue: Catalogue, request: Request, own: Attribution, item: int
+) -> int | None:
+    """Rank of the item when its strongest events had not been; what was had stays hidden."""
+    order = np.argsort(-own.share[0], kind="stable")[:3]
+    named = own.place[order[own.share[0, order] > 0]]
+    if not named.size or (request.hidden == item).any():
+        return None
+    left = replace(request, history=np.delete(request.history, named))
+    return find_candidates(models, catalogue, left).rank_of(item)

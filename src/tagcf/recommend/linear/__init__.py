@@ -1,0 +1,1 @@
+"""Directed linear next-item model: closed form, additive statistics, exact attribution."""

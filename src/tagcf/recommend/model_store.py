@@ -1,0 +1,235 @@
+"""A trained recommender on disk: a folder of its own per version, and one file that names it.
+
+::
+
+    current.json                  the version that is loaded; replaced last, atomically
+    <version>-<run>/head.json     settings, names, and the size of every other file
+                    arrays.npz    histories, tags, segments
+                    model.npz     tables and statistics of linear parts
+                    weights-0.npz a transformer, where there is one
+                    ranker.npz    predicted outcomes, where there are any
+
+A folder takes its name when it is complete. What a killed run left is never read, and the next
+one removes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zipfile import BadZipFile
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+from scipy import sparse
+
+from tagcf.data.workspace import write_text
+from tagcf.errors import OutputError
+from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.explain.tag_evidence import TagEvidence
+from tagcf.recommend.histories import Histories
+from tagcf.recommend.linear_store import linear_arrays, linear_of
+from tagcf.recommend.linear.model import FittedLinear
+from tagcf.recommend.people import People
+from tagcf.recommend.pipeline import Models
+from tagcf.recommend.rank.store import load_ranker, save_ranker
+from tagcf.recommend.rank.utility import Utility
+from tagcf.recommend.scoring import Fitted
+from tagcf.recommend.sequence.fusion import FittedFusion
+from tagcf.recommend.sequence.transformer import FittedTransformer
+from tagcf.recommend.steer import Rule
+from tagcf.recommend.train import Trained
+from tagcf.settings import RecommendSettings
+from tagcf.types import IdMap, Tag, TagReason
+
+FORMAT = 1  # goes up when the layout changes
+POINTER, HEAD = "current.json", "head.json"
+_STAGING = ".staging-"
+
+
+def save_trained(home: Path, trained: Trained) -> Path:
+    """Write a new version and make it the current one; older ones are removed."""
+    home.mkdir(parents=True, exist_ok=True)
+    name = f"{trained.version}-{uuid4().hex[:8]}"
+    staging = home / f"{_STAGING}{name}"
+    try:
+        staging.mkdir()
+        head = _write_parts(staging, trained)
+        sizes = {one.name: one.stat().st_size for one in sorted(staging.iterdir())}
+        for part in staging.iterdir():
+            _flush(part)
+        write_text(staging / HEAD, json.dumps(head | {"files": sizes}, ensure_ascii=False))
+        staging.rename(home / name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    write_text(home / POINTER, json.dumps({"format": FORMAT, "folder": name}))
+    for other in home.iterdir():
+        if other.is_dir() and other.name != name and (other / HEAD).is_file():
+            shutil.rmtree(other, ignore_errors=True)
+    return home / name
+
+
+def load_trained(home: Path) -> Trained:
+    """Read the current version.
+
+    Raises
+    ------
+    OutputError
+        There is none, or it is half-written, broken or of another format.
+    """
+    if not (home / POINTER).is_file():
+        raise OutputError("recommend.no_model", path=home)
+    try:
+        pointer = json.loads((home / POINTER).read_text("utf-8"))
+        folder = home / str(pointer["folder"])
+        head = json.loads((folder / HEAD).read_text("utf-8"))
+        if head["format"] != FORMAT:
+            raise OutputError("recommend.model_broken", path=home, detail=f"format {head['format']}")
+        for name, size in head["files"].items():
+            found = (folder / name).stat().st_size
+            if found != size:
+                detail = f"{name}: {found:,} / {size:,} bytes"
+                raise OutputError("recommend.model_broken", path=home, detail=detail)
+        return _read_parts(folder, head)
+    except (
+        OSError, EOFError, KeyError, ValueError, TypeError, IndexError, BadZipFile, ValidationError,
+        pa.ArrowException,
+    ) as broken:  # fmt: skip
+        raise OutputError("recommend.model_broken", path=home, detail=broken) from broken
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+# ── writing ─────────────────────────────────────────────────────────────────
+def _write_parts(folder: Path, trained: Trained) -> dict[str, Any]:
+    people, catalogue, models = trained.people, trained.catalogue, trained.models
+    carried, learned = catalogue.carried, people.learned
+    arrays = {
+        "indptr": learned.indptr,
+        "item": learned.item,
+        "ts": learned.ts,
+        "segment_of": people.segment_of,
+        "strength": carried.data,
+        "columns": carried.indices,
+        "starts": carried.indptr,
+        "users": _text(people.ids),
+        "items": _text(catalogue.ids),
+    }
+    np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
+    kind = _write_model(folder, models.fitted)
+    if models.ranker is not None:
+        save_ranker(folder / "ranker.npz", models.ranker)
+    evidence = trained.evidence
+    return {
+        "format": FORMAT,
+        "version": trained.version,
+        "model": kind,
+        "settings": trained.settings.model_dump(mode="json"),
+        "rules": [asdict(rule) for rule in trained.rules],
+        "tags": [asdict(tag) for tag in catalogue.tags],
+        "tags_version": catalogue.tags_version,
+        "segments": people.segments,
+        "effects": None if evidence is None else _evidence_json(evidence),
+        "ranker": models.ranker is not None,
+        "simulated": trained.simulated,
+        "validation": trained.validation,
+        "origin": trained.origin,
+    }
+
+
+def _write_model(folder: Path, fitted: Fitted) -> dict[str, Any]:
+    """Write the model's parts; returns what they are."""
+    members = fitted.models if isinstance(fitted, FittedFusion) else (fitted,)
+    weights = list(fitted.weights) if isinstance(fitted, FittedFusion) else None
+    kinds, arrays = [], {}
+    for at, one in enumerate(members):
+        if isinstance(one, FittedLinear):
+            own, facts = linear_arrays(one)
+            arrays |= {f"{at}.{name}": value for name, value in own.items()}
+            kinds.append({"kind": "linear", **facts})
+        elif isinstance(one, FittedTransformer):
+            one.save(folder / f"weights-{at}.npz")
+            kinds.append({"kind": "transformer"})
+        else:
+            raise TypeError(f"{type(one).__name__} cannot be stored")
+    np.savez(folder / "model.npz", allow_pickle=False, **arrays)
+    return {"members": kinds, "weights": weights}
+
+
+def _evidence_json(evidence: TagEvidence) -> dict[str, Any]:
+    by_tag = [[tag, [asdict(one) for one in of]] for tag, of in evidence.by_tag.items()]
+    return {"version": evidence.version, "by_tag": by_tag}
+
+
+def _text(strings: list[str]) -> np.ndarray:
+    return np.frombuffer(json.dumps(strings, ensure_ascii=False).encode(), np.uint8)
+
+
+# ── reading ─────────────────────────────────────────────────────────────────
+def _read_parts(folder: Path, head: dict[str, Any]) -> Trained:
+    with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    users, items = (json.loads(arrays[name].tobytes()) for name in ("users", "items"))
+    tags = tuple(_tag(one) for one in head["tags"])
+    carried = sparse.csr_array(
+        (arrays["strength"], arrays["columns"], arrays["starts"]), shape=(len(items), len(tags))
+    )
+    settings = RecommendSettings.model_validate(head["settings"])
+    ranker = load_ranker(folder / "ranker.npz") if head["ranker"] else None
+    learned = Histories(arrays["indptr"], arrays["item"], arrays["ts"], len(items))
+    segments = tuple((name, tuple(levels)) for name, levels in head["segments"])
+    utility = Utility(dict(settings.utility)) if settings.utility else None
+    return Trained(
+        models=Models(_read_model(folder, head["model"]), ranker, utility, settings.candidates),
+        catalogue=Catalogue(
+            IdMap(pa.array(items, pa.string())), tags, carried, head["tags_version"]
+        ),
+        people=People.of(users, learned, segments, arrays["segment_of"]),
+        evidence=_evidence(head["effects"]),
+        settings=settings,
+        version=head["version"],
+        rules=tuple(Rule(**one) for one in head["rules"]),
+        simulated=head["simulated"],
+        validation=head["validation"],
+        origin=tuple((name, value) for name, value in head["origin"]),
+    )
+
+
+def _read_model(folder: Path, facts: dict[str, Any]) -> Fitted:
+    with np.load(folder / "model.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    members: list[Fitted] = []
+    for at, one in enumerate(facts["members"]):
+        if one["kind"] == "linear":
+            start = f"{at}."
+            own = {
+                name.removeprefix(start): value
+                for name, value in arrays.items()
+                if name.startswith(start)
+            }
+            members.append(linear_of(own, one))
+        else:
+            members.append(FittedTransformer.load(folder / f"weights-{at}.npz"))
+    if facts["weights"] is None:
+        return members[0]
+    return FittedFusion(tuple(members), tuple(facts["weights"]))
+
+
+def _evidence(facts: dict[str, Any] | None) -> TagEvidence | None:
+    if facts is None:
+        return None
+    by_tag = {int(tag): tuple(TagReason(**one) for one in of) for tag, of in facts["by_tag"]}
+    return TagEvidence(by_tag, facts["version"])
+
+
+def _tag(facts: dict[str, Any]) -> Tag:
+    return Tag(**(facts | {name: tuple(facts[name]) for name in ("aliases", "keywords")}))

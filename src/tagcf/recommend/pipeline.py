@@ -1,0 +1,166 @@
+"""From a history to ordered candidates: model, steering, predicted outcomes, utility."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.histories import Histories
+from tagcf.recommend.linear.model import top
+from tagcf.recommend.rank.fitted import FittedRanker
+from tagcf.recommend.rank.utility import Utility
+from tagcf.recommend.scoring import Fitted
+from tagcf.recommend.steer import Acting, added
+from tagcf.types import Codes, Floats, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What lists are made of."""
+
+    fitted: Fitted
+    ranker: FittedRanker | None
+    utility: Utility | None  # None: the model's score decides
+    candidates: int
+
+    @property
+    def ranks_by_utility(self) -> bool:
+        """Whether predicted outcomes decide the order."""
+        return self.ranker is not None and self.utility is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One list to be made, ids as dense integers."""
+
+    history: Codes  # oldest first; −1 unknown
+    user: int  # among the ranker's users; −1 unknown
+    hidden: Codes  # never shown: what the user has had
+    allowed: Codes | None  # only these may be shown; None: all
+    rules: tuple[Acting, ...]
+    kept: tuple[int, ...] = field(default=())  # looked at whether or not they are candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """n candidates of a request, best first.
+
+    `change` is what each rule adds; `blocked` has the first rule that takes a candidate out, −1
+    where none does.
+    """
+
+    item: Codes  # (n,)
+    score: Floats  # (n,) that they are ordered by
+    own: Floats  # (n,) without rules
+    model: Floats  # (n,) by the model alone
+    change: Floats  # (R, n)
+    blocked: NDArray[np.int64]  # (n,)
+    entered: Mask  # (n,) also without any rule among the candidates
+    outcomes: Floats | None  # (n, K) where the utility decides
+    all_scores: NDArray[np.float32]  # (I,) by the model
+    unusable: int  # scores that are no numbers
+
+    @property
+    def open(self) -> Mask:
+        """(n,) not blocked."""
+        return self.blocked < 0
+
+    def rank_of(self, item: int, without: int | None = None) -> int | None:
+        """Rank among what is not blocked, from 1; None where it is no candidate or blocked.
+
+        Parameters
+        ----------
+        without
+            A rule that is not to act.
+        """
+        at = np.flatnonzero(self.item == item)
+        score, free = self.score, self.open
+        if without is not None:
+            score = score - self.change[without]
+            free = free | (self.blocked == without)
+        if not at.size or not free[at[0]]:
+            return None
+        mine = score[at[0]]
+        ahead = free & ((score > mine) | ((score == mine) & (np.arange(len(score)) < at[0])))
+        return 1 + int(ahead.sum())
+
+
+def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> Candidates:
+    """Score all items, hand on the best, and order them."""
+    history = Histories.of([request.history.tolist()], len(catalogue.items))
+    scores = models.fitted.scores(history)[0]
+    usable = np.isfinite(scores)
+    if not usable.all():
+        scores = np.where(usable, scores, np.nan).astype(np.float32)
+    pool, entered = _pool(models, scores, request, len(catalogue.items))
+    model = scores[pool].astype(np.float64)
+    outcomes, own = None, model
+    if models.ranker is not None and models.utility is not None and pool.size:
+        outcomes = models.ranker.outcomes(request.user, pool)
+        own = models.utility.of(models.ranker.names, outcomes)
+    unit = spread(own[entered] if entered.any() else own)
+    change = np.zeros((len(request.rules), pool.size))
+    blocked = np.full(pool.size, -1, np.int64)
+    if request.rules:
+        place = np.full(len(catalogue.items), -1, np.int64)
+        place[pool] = np.arange(pool.size)
+        for r, one in enumerate(request.rules):
+            at = place[one.items]
+            there = at >= 0
+            if one.rule.block:
+                first = at[there][blocked[at[there]] < 0]
+                blocked[first] = r
+            else:
+                change[r, at[there]] = one.weight * unit * one.strength[there]
+    score = own + change.sum(axis=0)
+    order = np.argsort(-score, kind="stable")
+    return Candidates(
+        item=pool[order],
+        score=score[order],
+        own=own[order],
+        model=model[order],
+        change=change[:, order],
+        blocked=blocked[order],
+        entered=entered[order],
+        outcomes=None if outcomes is None else outcomes[order],
+        all_scores=scores,
+        unusable=int((~usable).sum()),
+    )
+
+
+def _pool(
+    models: Models, scores: NDArray[np.float32], request: Request, n_items: int
+) -> tuple[Codes, Mask]:
+    """Candidates with the rules and, where blocks act, as many that none takes out."""
+    hidden = request.hidden
+    if request.allowed is not None:
+        banned = np.ones(n_items, np.bool_)
+        banned[request.allowed] = False
+        hidden = np.concatenate([hidden, np.flatnonzero(banned).astype(hidden.dtype)])
+    n = models.candidates
+    plain, _ = top(scores, hidden, n)
+    pools = [plain]
+    if request.rules:
+        steered = scores + added(request.rules, spread(scores[plain]), n_items)
+        pools.append(top(steered.astype(np.float32), hidden, n)[0])
+        blocks = [one.items for one in request.rules if one.rule.block]
+        if blocks:
+            gone = np.concatenate([hidden, *blocks])
+            pools.append(top(steered.astype(np.float32), gone, n)[0])
+    kept = [item for item in request.kept if np.isfinite(scores[item])]
+    if len(pools) == 1 and not kept:
+        return plain, np.ones(plain.size, np.bool_)
+    every = np.concatenate([*pools, np.array(kept, np.int32)]).astype(np.int32)
+    _, first = np.unique(every, return_index=True)
+    pool = every[np.sort(first)]
+    return pool, np.isin(pool, plain)
+
+
+def spread(scores: NDArray[np.floating] | Sequence[float]) -> float:
+    """Standard deviation of candidates' scores; 1 where they are all alike."""
+    found = float(np.std(np.asarray(scores, np.float64))) if len(scores) else 0.0
+    return found if found > 0 else 1.0

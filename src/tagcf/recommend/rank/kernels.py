@@ -1,0 +1,110 @@
+"""Sums over rows, and greedy choices of diverse lists; compiled."""
+
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True, nogil=True)
+def add_rows(code, value, weight, square, sums, weights, squares):
+    """Add weighted values (n, K) of rows to the sums (A, K) of their code; -1 is left out."""
+    n, n_outcomes = value.shape
+    for r in range(n):
+        at = code[r]
+        if at < 0:
+            continue
+        for k in range(n_outcomes):
+            w = weight[r, k]
+            if w > 0:
+                sums[at, k] += w * value[r, k]
+                weights[at, k] += w
+                squares[at, k] += square[r, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def add_factors(code, item, value, weight, factors, sums, weights):
+    """Add w·value·f_i and w·f_i² (R,) of rows to their user's sums (U, R)."""
+    n_factors = factors.shape[1]
+    for r in range(len(code)):
+        at, w = code[r], weight[r]
+        if at < 0 or item[r] < 0 or w <= 0:
+            continue
+        for f in range(n_factors):
+            x = factors[item[r], f]
+            sums[at, f] += w * value[r] * x
+            weights[at, f] += w * x * x
+
+
+@numba.njit(cache=True, nogil=True)
+def pair_products(users, items, user_factors, item_factors):
+    """(n,) inner products of the factors of pairs."""
+    out = np.zeros(len(users))
+    n_factors = item_factors.shape[1]
+    for r in range(len(users)):
+        total = 0.0
+        for f in range(n_factors):
+            total += user_factors[users[r], f] * item_factors[items[r], f]
+        out[r] = total
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def relevance_order(score, vectors, weight, k):
+    """Maximal marginal relevance: the next item maximises score - weight · nearest chosen."""
+    n, width = vectors.shape
+    chosen = np.empty(k, np.int64)
+    nearest = np.zeros(n)
+    taken = np.zeros(n, np.bool_)
+    for step in range(k):
+        best, top = -1, -np.inf
+        for i in range(n):
+            if not taken[i]:
+                value = score[i] - weight * nearest[i]
+                if value > top:
+                    best, top = i, value
+        chosen[step] = best
+        taken[best] = True
+        for i in range(n):
+            if not taken[i]:
+                alike = 0.0
+                for f in range(width):
+                    alike += vectors[best, f] * vectors[i, f]
+                nearest[i] = max(nearest[i], alike)
+    return chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def determinant_order(score, vectors, ridge, k):
+    """Greedy maximum a posteriori of a determinantal point process, by incremental Cholesky.
+
+    The kernel is diag(e^s)·(V Vᵀ + ridge·I)·diag(e^s).
+    """
+    n, width = vectors.shape
+    chosen = np.empty(k, np.int64)
+    rows = np.zeros((k, n))
+    left = np.empty(n)
+    for i in range(n):
+        left[i] = ridge
+        for f in range(width):
+            left[i] += vectors[i, f] ** 2
+    taken = np.zeros(n, np.bool_)
+    for step in range(k):
+        best, top = -1, -np.inf
+        for i in range(n):
+            if not taken[i]:
+                value = 2.0 * score[i] + np.log(max(left[i], 1e-300))
+                if value > top:
+                    best, top = i, value
+        chosen[step] = best
+        taken[best] = True
+        root = np.sqrt(max(left[best], 1e-300))
+        for i in range(n):
+            if not taken[i]:
+                inner = 0.0
+                for f in range(width):
+                    inner += vectors[best, f] * vectors[i, f]
+                for s in range(step):
+                    inner -= rows[s, best] * rows[s, i]
+                inner /= root
+                rows[step, i] = inner
+                left[i] -= inner * inner
+    return chosen

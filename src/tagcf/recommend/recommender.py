@@ -1,0 +1,454 @@
+"""The recommender as other programs use it: fit, recommend, update, forget, explain, save, load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagcf.errors import EstimationError, QuestionError
+from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.events import Updated, parse_events
+from tagcf.recommend.explain.explanation import Asked, explain_item
+from tagcf.recommend.explain.tag_evidence import TagEvidence
+from tagcf.recommend.linear.model import FittedLinear
+from tagcf.recommend.listing import Showing, blocked_from, choose, listed
+from tagcf.recommend.people import People
+from tagcf.recommend.pipeline import Candidates, Models, Request, find_candidates
+from tagcf.recommend.steer import Rule, acting, check_rules
+from tagcf.recommend.train import Trained, train
+from tagcf.settings import RecommendSettings
+from tagcf.types import (
+    Acted,
+    Codes,
+    EventLog,
+    Explanation,
+    Floats,
+    Ranking,
+    Reason,
+    TagEffects,
+    TagMatrix,
+)
+
+Who = str | Sequence[str]  # a user, or a history of items, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What `Recommender.forget` took out, and what keeps traces until it is trained again."""
+
+    events: int
+    exact: bool  # the model's statistics equal those of training without the user
+    until_retrained: tuple[str, ...]
+
+
+class Recommender:
+    """Lists with reasons. Made by `fit` or `load`; ids are the platform's own throughout.
+
+    `recommend` and `explain` change nothing; `update`, `learn` and `forget` change the object.
+    """
+
+    def __init__(self, trained: Trained) -> None:
+        self._trained = trained
+        self._learned = 0  # events taken in since the model was fitted or loaded
+
+    @classmethod
+    def fit(
+        cls,
+        log: EventLog,
+        tags: TagMatrix | None = None,
+        effects: TagEffects | None = None,
+        settings: RecommendSettings | None = None,
+        *,
+        rules: Sequence[Rule] = (),
+        threshold: float = 0.5,
+        seed: int = 0,
+        search: bool = True,
+        progress: Callable[[str], None] | None = None,
+    ) -> Recommender:
+        """Train on a log.
+
+        Parameters
+        ----------
+        tags, effects
+            What items carry and what that does: reasons, steering, and predictions on items that
+            have no record of their own. Without them lists are made of histories alone.
+        settings
+            ``[recommend]`` of tagcf.toml.
+        rules
+            Steering that always stands; see `steer.read_rules`.
+        threshold
+            Strength from which an item carries a tag.
+        search
+            Choose the model's hyper-parameters on each user's last but one event; without, or
+            where nobody has three events, they stay as they are by default.
+        progress
+            Called with the name of each stage.
+
+        Raises
+        ------
+        EstimationError
+            No event of the log is positive.
+        UnknownNameError
+            Settings or rules name an outcome, tag or segment that does not exist.
+        """
+        chosen = settings or RecommendSettings()
+        tell = progress or (lambda _: None)
+        trained = train(
+            log, tags, effects, chosen, threshold=threshold, seed=seed, search=search, tell=tell
+        )
+        return cls(trained).steered_by(rules)
+
+    def steered_by(self, rules: Sequence[Rule]) -> Recommender:
+        """Replace the standing rules; returns itself.
+
+        Raises
+        ------
+        UnknownNameError
+            A tag or a segment column that does not exist.
+        """
+        check_rules(rules, self.catalogue, [name for name, _ in self.people.segments])
+        self._trained = replace(self._trained, rules=tuple(rules))
+        return self
+
+    # ── what it is ──────────────────────────────────────────────────────────
+    @property
+    def catalogue(self) -> Catalogue:
+        """Items and their tags."""
+        return self._trained.catalogue
+
+    @property
+    def people(self) -> People:
+        """Users and their histories."""
+        return self._trained.people
+
+    @property
+    def settings(self) -> RecommendSettings:
+        """Settings it was trained with."""
+        return self._trained.settings
+
+    @property
+    def models(self) -> Models:
+        """What lists are made of."""
+        return self._trained.models
+
+    @property
+    def evidence(self) -> TagEvidence | None:
+        """Clear effects of tags; None where there were no effects."""
+        return self._trained.evidence
+
+    @property
+    def version(self) -> str:
+        """Version of the model, with the number of events since."""
+        base = self._trained.version
+        return f"{base}+{self._learned}" if self._learned else base
+
+    # ── lists ───────────────────────────────────────────────────────────────
+    def recommend(
+        self,
+        users: str | Sequence[str] | None = None,
+        *,
+        histories: Sequence[Sequence[str]] | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: Sequence[str] | None = None,
+        channel: str | None = None,
+        segments: Mapping[str, str] | None = None,
+        rules: Sequence[Rule] = (),
+        explore: float | None = None,
+        seed: int | None = None,
+    ) -> list[Ranking]:
+        """Make a list for each user, or for each history of anybody.
+
+        Parameters
+        ----------
+        users
+            Ids. Exactly one of `users` and `histories` is given.
+        histories
+            Item ids, oldest first, of people seen in training or not. Unknown ids are passed over,
+            with a note; an empty history gets what is popular.
+        k
+            Length. Where fewer items can be had, fewer come, with a note.
+        exclude_seen
+            Leave out what the user has had.
+        candidates
+            Only these items may be shown; unknown ones are left out, with a note.
+        channel, segments
+            For which rules act; the segments of known users are known.
+        rules
+            More steering, for this request.
+        explore, seed
+            Chance that a place is drawn at random (default: the settings'), and its seed.
+
+        Raises
+        ------
+        UnknownNameError
+            A user, or a rule's tag, that does not exist.
+        QuestionError
+            k below 1, or neither or both of users and histories.
+        """
+        if (users is None) == (histories is None):
+            raise QuestionError("recommend.users_or_histories")
+        _positive(k)
+        who: Sequence[Who] = [users] if isinstance(users, str) else users or histories or []
+        rng = np.random.default_rng(seed)
+        share = self.settings.explore if explore is None else explore
+        showing = Showing(k, self.settings.diversity, share, rng)
+        return [
+            self._list(
+                self._asked(one, channel, segments or {}, rules, candidates, exclude_seen), showing
+            )
+            for one in who
+        ]
+
+    def _list(self, asked: Asked, showing: Showing) -> Ranking:
+        found = find_candidates(self.models, self.catalogue, asked.request)
+        shown = choose(found, self.catalogue, showing)
+        explored = showing.explore > 0
+        items = listed(
+            self.models, self.catalogue, self.evidence, asked.request, asked.times, found, shown,
+            explored=explored,
+        )  # fmt: skip
+        notes = [*asked.notes, *self._notes(found, len(items), showing.k, asked)]
+        acted = asked.acted
+        if explored:
+            acted = replace(acted, settings=(*acted.settings, ("explore", f"{showing.explore:g}")))
+        return Ranking(
+            user=asked.user,
+            items=items,
+            acted=acted,
+            notes=tuple(notes),
+            blocked=blocked_from(found, asked.request, self.catalogue, showing.k),
+            simulated=self._trained.simulated,
+        )
+
+    def _notes(self, found: Candidates, n: int, k: int, asked: Asked) -> list[Reason]:
+        notes = []
+        if found.unusable:
+            notes.append(Reason("recommend.note_unusable", (("n", found.unusable),)))
+        if n < k:
+            hidden = np.unique(asked.request.hidden).size
+            all_had = n == 0 and hidden >= len(self.catalogue.items)
+            key = "recommend.note_all_seen" if all_had else "recommend.note_fewer"
+            notes.append(Reason(key, (("n", n), ("k", k))))
+        return notes
+
+    def explain(
+        self,
+        user: str | None,
+        item: str,
+        *,
+        history: Sequence[str] | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
+        channel: str | None = None,
+        segments: Mapping[str, str] | None = None,
+        rules: Sequence[Rule] = (),
+    ) -> Explanation:
+        """Tell why an item is, or is not, among the first k for a user or a history.
+
+        Reasons are put to the test by ranking again without them. `changes` are the smallest that a
+        bounded search finds: single events and pairs among those that add most, then one after
+        another; items that could have been had last; boosts of the item's tags.
+
+        Raises
+        ------
+        UnknownNameError
+            A user, item or tag that does not exist.
+        """
+        if (user is None) == (history is None):
+            raise QuestionError("recommend.users_or_histories")
+        _positive(k)
+        code = self.catalogue.require(item)
+        who: Who = history or [] if user is None else user
+        asked = self._asked(who, channel, segments or {}, rules, None, exclude_seen)
+        return explain_item(
+            self.models, self.catalogue, self.evidence, asked, code, k, self._trained.simulated
+        )
+
+    def _asked(
+        self,
+        who: Who,
+        channel: str | None,
+        segments: Mapping[str, str],
+        rules: Sequence[Rule],
+        candidates: Sequence[str] | None,
+        exclude_seen: bool,
+    ) -> Asked:
+        """Turn ids into codes and find the rules that act."""
+        notes: list[Reason] = []
+        user, at = None, -1
+        if isinstance(who, str):
+            user, at = who, self.people.require(who)
+            items, times = self.people.history(at)
+            segments = self.people.segments_of(at) | dict(segments)
+        else:
+            items, times = self.catalogue.find(who), np.full(len(who), np.nan)
+        known: Codes = items[items >= 0]
+        if unknown := int(items.size - known.size):
+            notes.append(Reason("recommend.note_unknown_events", (("n", unknown),)))
+            times = times[items >= 0]
+        if not known.size:
+            notes.append(Reason("recommend.note_empty_history"))
+        allowed = None
+        if candidates is not None:
+            found = self.catalogue.find(candidates)
+            allowed = np.unique(found[found >= 0])
+            if lost := int((found < 0).sum()):
+                notes.append(Reason("recommend.note_unknown_candidates", (("n", lost),)))
+        all_rules = (*self._trained.rules, *rules)
+        steering = acting(all_rules, self.catalogue, user, segments, channel)
+        hidden = known if exclude_seen else known[:0]
+        request = Request(known, at, hidden, allowed, steering)
+        acted = self._acted(request, channel, exclude_seen)
+        return Asked(user, request, times, acted, tuple(notes))
+
+    def _acted(self, request: Request, channel: str | None, exclude_seen: bool) -> Acted:
+        settings = self.settings
+        told = [("model", settings.model), ("candidates", str(settings.candidates))]
+        if self.models.ranks_by_utility:
+            worth = ", ".join(f"{name}={value:g}" for name, value in settings.utility.items())
+            told.append(("utility", worth))
+        if settings.diversity > 0:
+            told.append(("diversity", f"{settings.diversity:g}"))
+        told.append(("exclude_seen", str(exclude_seen).lower()))
+        if channel is not None:
+            told.append(("channel", channel))
+        return Acted(
+            model=self.version,
+            effects=None if self.evidence is None else self.evidence.version,
+            tags=self.catalogue.tags_version or None,
+            settings=tuple(told),
+            rules=tuple(one.rule.label for one in request.rules),
+        )
+
+    # ── what changes ────────────────────────────────────────────────────────
+    def update(self, events: Any) -> Updated:
+        """Take in events that count as positive: the next list knows them.
+
+        The model's tables stay as they are until `learn`.
+
+        Parameters
+        ----------
+        events
+            Rows (user, item, ts), or a table (pyarrow, polars) with the columns ``user_id``,
+            ``item_id`` and ``ts`` (epoch seconds or datetime; may be missing). New users are
+            welcome; events on unknown items and repeats are counted and passed over.
+
+        Raises
+        ------
+        DataError
+            A column is missing or of another type.
+        """
+        taken = repeated = unknown = 0
+        before = len(self.people.ids)
+        for user, item, ts in parse_events(events):
+            code = self.catalogue.position.get(item, -1)
+            if code < 0 or not user:
+                unknown += 1
+            elif self.people.add(user, code, ts):
+                taken += 1
+            else:
+                repeated += 1
+        self._learned += taken
+        return Updated(taken, repeated, unknown, len(self.people.ids) - before)
+
+    def learn(self) -> int:
+        """Fold the events since training into the model; returns how many there were.
+
+        The linear model then equals one fitted to everything, bit for bit, with the same
+        hyper-parameters. Predicted outcomes are learned by `tagcf train` alone.
+
+        Raises
+        ------
+        EstimationError
+            The model is not linear.
+        """
+        count = sum(len(items) for _, items in self.people.recent.values())
+        if not count:
+            return 0
+        fitted = self.models.fitted
+        if not isinstance(fitted, FittedLinear):
+            raise EstimationError("recommend.cannot_learn", model=self.settings.model)
+        before, after = self.people.before_and_after()
+        self._refitted(fitted.update(before, after))
+        self.people.settle()
+        return count
+
+    def forget(self, user: str) -> Forgotten:
+        """Forget a user: name, history, and what the model learned from them.
+
+        The linear model then equals one trained without the user, bit for bit. Means of items
+        in predicted outcomes, and the weights of a transformer, keep traces until `tagcf train`.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such user.
+        """
+        at = self.people.require(user)
+        events = len(self.people.history(at)[0])
+        was = self.people.forget(at)
+        fitted = self.models.fitted
+        exact = isinstance(fitted, FittedLinear)
+        if isinstance(fitted, FittedLinear) and was.item.size:
+            self._refitted(fitted.unlearn(was))
+        ranker = self.models.ranker
+        if ranker is not None and at < len(ranker.tables.user) - 1:
+            forget_ranked(ranker, at)
+        left = [] if exact else [self.settings.model]
+        if ranker is not None:
+            left.append("outcomes")
+        return Forgotten(events, exact, tuple(left))
+
+    def _refitted(self, fitted: FittedLinear) -> None:
+        models = replace(self.models, fitted=fitted)
+        self._trained = replace(self._trained, models=models)
+
+    # ── on disk ─────────────────────────────────────────────────────────────
+    def save(self, path: str | Path) -> Path:
+        """Write everything into the folder `path`, whole or not at all; no pickle.
+
+        Events since training are learned first where the model is linear.
+        """
+        from tagcf.recommend.model_store import save_trained
+
+        if isinstance(self.models.fitted, FittedLinear):
+            self.learn()
+        else:
+            self.people.settle()
+        return save_trained(Path(path), replace(self._trained, version=self.version))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recommender:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        OutputError
+            The folder has no model, or one that is half-written, broken or of another version.
+        """
+        from tagcf.recommend.model_store import load_trained
+
+        return cls(load_trained(Path(path)))
+
+
+def forget_ranked(ranker: Any, user: int) -> None:
+    """Give a user the rows of an unknown one, in place."""
+    tables = ranker.tables
+    for table in (tables.user, tables.user_record, tables.user_context, tables.tastes):
+        table[user] = table[-1]
+    ranker.covariates.user[user] = ranker.covariates.user[-1]
+    for one in ranker.returns:
+        one.user[user] = one.user[-1]
+
+
+def _positive(k: int) -> None:
+    if k < 1:
+        raise QuestionError("recommend.bad_k", k=k)
+
+
+__all__ = ["Floats", "Forgotten", "Recommender"]

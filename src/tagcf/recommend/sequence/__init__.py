@@ -1,0 +1,1 @@
+"""Sequence models: a small causal transformer served without torch, and fusion of scores."""
