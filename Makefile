@@ -14,7 +14,7 @@ TESTED := requirements/tested.txt
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test lint format truth bench peers docs tested clean
+.PHONY: help demo test lint format truth bench peers ranking docs tested clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -56,9 +56,15 @@ bench: .venv/stamp-groups peers  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.student
 	$(BIN)/python -m benchmarks.sound
 	$(BIN)/python -m benchmarks.whatif
+	$(BIN)/python -m benchmarks.arms
+	$(BIN)/python -m benchmarks.rank_speed
+	$(MAKE) --no-print-directory ranking
 
 peers: .venv/stamp-groups .venv-bench/stamp  ## time and accuracy beside other libraries (20 min)
 	$(BIN)/python -m benchmarks.peers
+
+ranking: .venv/stamp-groups .venv-rectools/stamp  ## rankers beside their peers on public catalogues (hours)
+	$(BIN)/python -m benchmarks.ranking
 
 docs: .venv/stamp-groups  ## put figures and real outputs into README and docs/reference
 	$(BIN)/python docs/generate.py --run

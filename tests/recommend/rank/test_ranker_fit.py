@@ -193,6 +193,15 @@ def test_places_are_told_from_items_and_corrected() -> None:
     np.testing.assert_allclose(share, 0.8 ** np.arange(8), rtol=0.08)
     at = np.arange(n_items)
     corrected = Ranker(position="position").fit(log, tags).outcomes(-1, at)[:, 0]
-    np.testing.assert_allclose(corrected, quality, atol=0.06)
+    assert np.sqrt(np.mean((corrected - quality) ** 2)) < 0.04
+    plain = Ranker().fit(log, tags).outcomes(-1, at)[:, 0]
+    assert plain.mean() < 0.7 * quality.mean()
     with pytest.raises(UnknownNameError, match="place"):
         Ranker(position="place").fit(log, tags)
+
+
+def test_without_tags_the_records_alone_rank(world: World) -> None:
+    fitted = Ranker().fit(world.log)
+    users, items = pairs(world, 5_000)
+    found, truth = fitted.outcomes(users, items), world.expected(users, items)
+    assert np.corrcoef(found[:, 0], truth[:, 0])[0, 1] > 0.6

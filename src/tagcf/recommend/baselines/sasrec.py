@@ -7,6 +7,7 @@ is named by TAGCF_RECTOOLS, by default ``.venv-rectools/bin/python`` (``make rec
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -105,8 +106,9 @@ class Worker:
     def ask(self, do: str, **facts: object) -> float:
         """Send an order, wait, and return the CPU seconds that it took there."""
         orders, answers = self._pipes()
-        orders.write((json.dumps({"do": do, **facts}) + "\n").encode())
-        orders.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended: no answer follows
+            orders.write((json.dumps({"do": do, **facts}) + "\n").encode())
+            orders.flush()
         answer = answers.readline()
         if not answer:
             lines = self._said.read_text("utf-8", "replace").strip().splitlines()

@@ -19,7 +19,6 @@ from tagcf.types import Mask
 
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 PRIORS = (0.0, 0.3, 1.0, 3.0, 10.0)
-ASKED = 2000  # targets that settings are tried on
 TAKEN = 0.1  # share of items taken out
 
 
@@ -45,7 +44,7 @@ class ColdItemsSearch:
         settings = ColdItems(inner.model, self.tags, name=self.name)
         here = cpu_seconds()
         cold, taken = cold_items(valid.train, share=TAKEN, seed=self.seed)
-        cold = some_rows(cold, ASKED, self.seed)
+        cold = some_rows(cold, self.seed)
         fitted = inner.model.fit(cold.train)
         tried = list(inner.tried)
         worth = {}
@@ -63,7 +62,7 @@ class ColdItemsSearch:
         self, settings: ColdItems, fitted: Fitted, valid: Holdout, tried: list[Tried]
     ) -> tuple[ColdItems, Fitted]:
         """Prior with the best validation; the first, which leaves known items alone, of equals."""
-        asked = some_rows(valid, ASKED, self.seed)
+        asked = some_rows(valid, self.seed)
         best: tuple[float, ColdItems, Fitted] | None = None
         for prior in self.priors:
             one = replace(settings, prior_events=prior)
@@ -87,6 +86,6 @@ def best_on_cold(
     models: Sequence[Model], train_without: Holdout, taken: Mask, seed: int = 0
 ) -> Model:
     """Give the model that ranks cold items best: how peers of `ColdItems` choose theirs."""
-    asked = some_rows(train_without, ASKED, seed)
+    asked = some_rows(train_without, seed)
     values = [cold_value(model.fit(asked.train), asked, taken) for model in models]
     return models[int(np.argmax(values))]

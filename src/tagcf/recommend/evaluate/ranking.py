@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,4 +80,5 @@ def rank_targets(
 
 def cpu_seconds() -> float:
     """CPU seconds of this process and of the children it has waited for."""
-    return sum(os.times()[:4])
+    waited_for = os.times()
+    return time.process_time() + waited_for.children_user + waited_for.children_system

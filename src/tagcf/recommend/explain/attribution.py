@@ -17,7 +17,7 @@ from tagcf.recommend.explain.kernels import (
     sparse_pieces,
 )
 from tagcf.recommend.histories import Histories
-from tagcf.recommend.linear.model import FittedLinear
+from tagcf.recommend.linear.model import POPULARITY, FittedLinear
 from tagcf.recommend.scoring import Fitted
 from tagcf.types import Codes, Fidelity, Floats, HistoryReason, Mask
 
@@ -67,11 +67,12 @@ def _exact(fitted: FittedLinear, history: Codes, items: Codes) -> Attribution:
             pieces = sparse_pieces(event, item, windows, fitted.n_items, *where)
         else:
             pieces = dense_pieces(event, item, windows, fitted.n_items, table)
-        parts.append((pieces, design.lengths, design.decays, part.weight))
+        parts.append((pieces, design.lengths, design.fades, part.weight))
     share = np.zeros((item.size, place.size))
     for part_of in parts:
         add_shares(*part_of, share)
-    base = fitted.popularity[item].astype(np.float64)
+    count = fitted.statistics[0].count
+    base = POPULARITY * count[item] / max(int(count.sum()), 1)
 
     def without(dropped: Mask) -> Floats:
         score = base.copy()

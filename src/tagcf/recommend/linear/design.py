@@ -16,6 +16,12 @@ class Window:
 
     length: int
     decay: float = 0.0
+    fade: float | None = None  # decay when a history is scored; None: the same
+
+    @property
+    def scoring(self) -> float:
+        """Decay when a history is scored."""
+        return self.decay if self.fade is None else self.fade
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Design:
     With `ordered`, every event but a user's first is a row: its features are the windows before
     it, its target is its item. Without, a user is one row, the set of the last
     ``windows[0].length`` different items, and each item is regressed on the others (EASE); the
-    window's decay then serves scoring alone.
+    window's decays then serve scoring alone.
     """
 
     windows: tuple[Window, ...]
@@ -50,8 +56,13 @@ class Design:
 
     @property
     def decays(self) -> Floats:
-        """(N,) float64."""
+        """(N,) float64, of training."""
         return np.array([window.decay for window in self.windows], np.float64)
+
+    @property
+    def fades(self) -> Floats:
+        """(N,) float64, of scoring."""
+        return np.array([window.scoring for window in self.windows], np.float64)
 
     def row_weights(self, histories: Histories) -> Floats:
         """(E,) weight of the row whose target each event is."""

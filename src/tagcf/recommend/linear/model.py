@@ -73,7 +73,7 @@ class FittedLinear:
         own = self._known(histories)
         scores = np.tile(self.popularity, (len(own), 1))
         for part, table in zip(self.settings.parts, self.tables, strict=True):
-            where = own.indptr, own.item, part.design.lengths, part.design.decays, part.weight
+            where = own.indptr, own.item, part.design.lengths, part.design.fades, part.weight
             if isinstance(table, np.ndarray):
                 add_dense_scores(*where, table, scores)
             else:
@@ -103,7 +103,7 @@ class FittedLinear:
             for b, window in enumerate(part.design.windows):
                 near = age < window.length
                 rows = b * self.n_items + event[known[near]]
-                fade = part.weight * np.exp(-window.decay * age[near])
+                fade = part.weight * np.exp(-window.scoring * age[near])
                 share[known[near]] += fade * column[rows]
         return share
 

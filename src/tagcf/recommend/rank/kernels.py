@@ -48,6 +48,23 @@ def pair_products(users, items, user_factors, item_factors):
 
 
 @numba.njit(cache=True, nogil=True)
+def quadratic_forms(indptr, indices, cov, centre):
+    """(I,) (d - c)ᵀ C (d - c) of 0/1 rows d that are given by their columns."""
+    turned = cov @ centre
+    constant = centre @ turned
+    n = len(indptr) - 1
+    out = np.empty(n)
+    for i in range(n):
+        total = constant
+        for s in range(indptr[i], indptr[i + 1]):
+            total -= 2.0 * turned[indices[s]]
+            for t in range(indptr[i], indptr[i + 1]):
+                total += cov[indices[s], indices[t]]
+        out[i] = max(total, 0.0)
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
 def relevance_order(score, vectors, weight, k):
     """Maximal marginal relevance: the next item maximises score - weight · nearest chosen."""
     n, width = vectors.shape

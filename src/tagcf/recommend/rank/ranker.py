@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tagcf.counterfactual.model import bounds
+from tagcf.data.arrays import tags_from_arrays
 from tagcf.effects.estimate import on_items_of
 from tagcf.effects.linear.design import survey
 from tagcf.errors import DataError
@@ -42,8 +43,8 @@ class Ranker:
     clip
         Largest weight of a row by its logged propensity, in rows of random exposure.
     association
-        Beside the effects of tags, learn how far their association with items' records under
-        random exposure strays from them: quality that travels with a tag.
+        Learn how far the association of tags with items' records under random exposure strays
+        from their effects (from zero where there are none): quality that travels with a tag.
     threshold
         Strength from which an item carries a tag.
     position
@@ -62,12 +63,12 @@ class Ranker:
     def fit(
         self,
         log: EventLog,
-        tags: TagMatrix,
+        tags: TagMatrix | None = None,
         effects: TagEffects | None = None,
         scores: Scorer | None = None,
         n_scores: int = 0,
     ) -> FittedRanker:
-        """Fit to a log in eight passes and memory of O(items + users).
+        """Fit to a log in nine passes and memory of O(items + users).
 
         Parameters
         ----------
@@ -75,9 +76,9 @@ class Ranker:
             Impressions. Rows of random exposure and logged propensities correct for who was
             shown what; without either, predictions speak of pairs like those in the log.
         tags
-            What items carry.
+            What items carry; ``None``: nothing is known of it.
         effects
-            Effects of tags, as terms of items' priors; ``None``: no terms.
+            Effects of tags, as the priors of their items; ``None``: priors of zero.
         scores, n_scores
             Other models' scores of each row, S of them, as features. They must not have been
             fitted on the rows they score.
@@ -89,7 +90,7 @@ class Ranker:
         """
         if log.n_rows == 0 or not log.outcomes:
             raise DataError("rank.nothing_to_fit", rows=log.n_rows, outcomes=len(log.outcomes))
-        tags = on_items_of(log, tags)
+        tags = _untagged(log) if tags is None else on_items_of(log, tags)
         names = tuple(one.name for one in (*log.outcomes, *log.derived))
         n_logged = len(log.outcomes)
         terms = terms_of_effects(effects, tags, names, n_logged, self.threshold)
@@ -113,7 +114,7 @@ class Ranker:
             exposure,
             ground,
             logged,
-            association=self.association and effects is not None,
+            association=self.association,
         )
         layout = layout_of(ground, n_logged, n_scores)
         passes = _Passes(log, exposure, ground, books, layout, scores)
@@ -123,18 +124,9 @@ class Ranker:
             fit_return(log, one, seen, (of_items[0][:, at], of_items[1][:, at]))
             for at, one in enumerate(log.derived, start=n_logged)
         )
-        described = Described(
-            names=names,
-            bounds=tuple(bounds(one) for one in log.outcomes),
-            covariates=tuple(one.name for one in log.covariates),
-            tags=tuple(tag.slug for tag in tags.tags),
-            calibration=(*calibration, *(one.calibration for one in returns)),
-            spread=tuple(float(v) for v in books.whole.spread),
-            bias=tuple(float(v) for v in books.whole.bias),
-            simulated=log.simulated,
-        )
+        told = (*calibration, *(one.calibration for one in returns))
         return FittedRanker(
-            described=described,
+            described=_describe(log, tags, books, told),
             layout=layout,
             covariates=ground.covariates,
             tables=tables_of(layout, ground, books.whole, heads.whole),
@@ -142,6 +134,25 @@ class Ranker:
             returns=returns,
             tag_weight=_told(terms, books),
         )
+
+
+def _untagged(log: EventLog) -> TagMatrix:
+    return tags_from_arrays(log.items, np.zeros((len(log.items), 0)), ())
+
+
+def _describe(
+    log: EventLog, tags: TagMatrix, books: Books, calibration: tuple[Calibration, ...]
+) -> Described:
+    return Described(
+        names=tuple(one.name for one in (*log.outcomes, *log.derived)),
+        bounds=tuple(bounds(one) for one in log.outcomes),
+        covariates=tuple(one.name for one in log.covariates),
+        tags=tuple(tag.slug for tag in tags.tags),
+        calibration=calibration,
+        spread=tuple(books.whole.spread.tolist()),
+        bias=tuple(books.whole.bias.tolist()),
+        simulated=log.simulated,
+    )
 
 
 def _told(terms: TagTerms, books: Books) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from tagcf.effects.linear.item_effects import between_variance
+from tagcf.recommend.rank.kernels import quadratic_forms
 from tagcf.recommend.rank.shrink import Record
 from tagcf.types import Codes, Effect, Floats, TagEffects, TagMatrix
 
@@ -33,11 +34,10 @@ class TagTerms:
         """(I, K) terms of items and the variance of their errors."""
         value = carried @ self.weight - self.centre @ self.weight
         variance = np.zeros_like(value)
-        for start in range(0, carried.shape[0], 8192):
-            block = carried[start : start + 8192].toarray() - self.centre
-            for k in range(value.shape[1]):
-                variance[start : start + 8192, k] = np.einsum(
-                    "it,it->i", block @ self.cov[k], block
+        for k in range(value.shape[1]):
+            if self.cov[k].any():
+                variance[:, k] = quadratic_forms(
+                    carried.indptr, carried.indices, self.cov[k], self.centre
                 )
         return np.asarray(value), variance
 
@@ -60,7 +60,7 @@ def terms_of_effects(
     cannot be told, and tags without any, add nothing.
     """
     carried = tags.carried(threshold)
-    centre = np.asarray(carried.mean(axis=0)).ravel()
+    centre = np.asarray(carried.mean(axis=0), dtype=np.float64).ravel()
     terms = no_terms(len(tags.tags), len(outcomes), centre)
     if effects is None:
         return terms

@@ -25,7 +25,6 @@ from tagcf.recommend.sequence.transformer import transformer_search
 from tagcf.types import Floats
 
 PARTS = 20  # weights are twentieths
-WEIGHED_ON = 4000  # validation targets
 SHOWN = 10
 BLOCK_BYTES = 64 << 20
 
@@ -117,7 +116,7 @@ def fusion_weights(models: Sequence[Fitted], valid: Holdout, seed: int = 0) -> W
     of their paired difference.
     """
     grid = simplex(len(models), PARTS if len(models) <= 3 else PARTS // 2)
-    rows = some_rows(valid, WEIGHED_ON, seed)
+    rows = some_rows(valid, seed)
     values = np.concatenate(
         [grid_values(models, rows.rows(block), grid) for block in blocks(rows, len(models))]
     )

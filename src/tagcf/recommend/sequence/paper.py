@@ -42,7 +42,7 @@ from tagcf.recommend.scoring import Scores
 from tagcf.recommend.sequence.holdout import some_rows
 from tagcf.recommend.sequence.inference import states
 from tagcf.recommend.sequence.shares import carried, rows_to_one, shape_of
-from tagcf.recommend.sequence.transformer import WATCHED, check_tables, needs_torch
+from tagcf.recommend.sequence.transformer import check_tables, needs_torch
 from tagcf.recommend.sequence.weights import Array, Weights
 from tagcf.types import Floats
 
@@ -111,7 +111,7 @@ class PaperTagCF:
 
         own = carried(self.tags)
         logic = shared_items_logic(own) if self.logic is None else self.logic
-        watched = None if valid is None else some_rows(valid, WATCHED, self.seed)
+        watched = None if valid is None else some_rows(valid, self.seed)
         watch = None if watched is None else partial(value, watched)
         trained = run(self, own, logic, train, watch)
         found = replace(self, stop_after=trained.epochs)
@@ -163,7 +163,7 @@ class PaperSearch:
         started = cpu_seconds()
         fitted, found, _ = self.model.fit_watched(valid.train, valid)
         cpu = cpu_seconds() - started
-        watched = some_rows(valid, WATCHED, self.model.seed)
+        watched = some_rows(valid, self.model.seed)
         tried = [
             (Tried(one.settings, value(watched, one), cpu), one)
             for one in with_betas(fitted, found)

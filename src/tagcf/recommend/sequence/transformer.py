@@ -29,8 +29,6 @@ from tagcf.recommend.sequence.inference import scores, scores_of
 from tagcf.recommend.sequence.weights import Array, Weights
 from tagcf.types import Floats
 
-WATCHED = 4000  # users whose next item is guessed after each epoch
-
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
@@ -113,7 +111,7 @@ class Transformer:
         check_tables(train.n_items, self.topics, self.roles)
         from tagcf.recommend.sequence.training import train as run
 
-        watched = None if valid is None else some_rows(valid, WATCHED, self.seed)
+        watched = None if valid is None else some_rows(valid, self.seed)
         trained = run(self, train, None if watched is None else partial(worth, watched))
         found = replace(self, stop_after=trained.epochs)
         return FittedTransformer(trained.weights), found, trained.values

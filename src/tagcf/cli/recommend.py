@@ -1,0 +1,133 @@
+"""``tagcf recommend``: a list for a user or a history, with predicted outcomes and reasons."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tagcf.cli.json_text import echo_json
+from tagcf.cli.options import folder_argument, json_option, lang_option, seed_option
+from tagcf.cli.talk import tell
+from tagcf.cli.trained import asked_rules, listed_ids, open_trained
+from tagcf.data.workspace import open_workspace
+from tagcf.recommend.recommender import Recommender
+from tagcf.text import say, visible
+from tagcf.types import RankedItem, Ranking
+from tagcf.views.labels import join, outcome_label
+from tagcf.views.numbers import plain
+from tagcf.views.recommendation import acted_sentence, ranking_json, sentences_of, whose
+
+COLUMNS = ("rank", "item", "score", "predicted", "why")
+PREDICTED = 3  # outcomes in the table; --json has all
+
+
+@click.command(
+    "recommend",
+    epilog="tagcf recommend DIR --user U -k 5   |   "
+    "tagcf recommend DIR --history I1,I2 --boost 怀旧音乐=0.5 --block 萌宠互动",
+)
+@folder_argument
+@click.option("--user", help="id of a user of the log")
+@click.option("--history", metavar="I,…", help="items that anybody had, oldest first")
+@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="length")
+@click.option("--channel", help="for which rules of [recommend] steer act")
+@click.option("--boost", multiple=True, metavar="TAG=W", help="more of a tag; W may be negative")
+@click.option("--block", multiple=True, metavar="TAG", help="nothing with this tag")
+@click.option("--candidates", metavar="I,…", help="only these items")
+@click.option("--include-seen", is_flag=True, help="what the user has had, too")
+@click.option("--explore", is_flag=True, help="draw [recommend] explore of the places at random")
+@seed_option
+@json_option
+@lang_option
+def recommend(
+    *,
+    folder: Path,
+    user: str | None,
+    history: str | None,
+    k: int,
+    channel: str | None,
+    boost: tuple[str, ...],
+    block: tuple[str, ...],
+    candidates: str | None,
+    include_seen: bool,
+    explore: bool,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Recommend items, each with what is expected of it and why."""
+    if (user is None) == (history is None):
+        raise click.UsageError(say("recommend.one_of_user_history"))
+    rules = asked_rules(boost, block)
+    workspace = open_workspace(folder)
+    trained = open_trained(workspace)
+    past = listed_ids(history)
+    (ranking,) = trained.recommend(
+        user,
+        histories=None if past is None else [past],
+        k=k,
+        exclude_seen=not include_seen,
+        candidates=listed_ids(candidates),
+        channel=channel,
+        rules=rules,
+        explore=workspace.settings.recommend.explore if explore else 0.0,
+        seed=workspace.settings.seed if seed is None else seed,
+    )
+    if ranking.simulated:
+        tell("recommend.simulated")
+    for note in ranking.notes:
+        click.echo(str(note), err=True)
+    if as_json:
+        echo_json(ranking_json(ranking, trained.shares), indent=1)
+    else:
+        _print(trained, ranking)
+
+
+def _print(trained: Recommender, ranking: Ranking) -> None:
+    if trained.evidence is None:
+        tell("recommend.no_effects")
+    rows = [_cells(at, one, trained) for at, one in enumerate(ranking.items, start=1)]
+    print_table(COLUMNS, rows, say("recommend.list_title", user=whose(ranking.user)))
+    by_rule: dict[str, list[str]] = {}
+    for item, rule in ranking.blocked:
+        by_rule.setdefault(rule, []).append(item)
+    for rule, items in by_rule.items():
+        tell("recommend.blocked", rule=rule, items=join(items))
+    click.echo(acted_sentence(ranking.acted), err=True)
+    if ranking.acted.rules:
+        tell("recommend.acted_rules", rules=join(list(ranking.acted.rules)))
+
+
+def _cells(at: int, one: RankedItem, trained: Recommender) -> list[str]:
+    predicted = [
+        f"{outcome_label(name)} {_level(name, value, trained)}"
+        for name, value in one.outcomes[:PREDICTED]
+    ]
+    why = "\n".join(sentences_of(one, trained.shares))
+    return [str(at), one.item, plain(one.score, 3), join(predicted), why]
+
+
+def _level(name: str, value: float, trained: Recommender) -> str:
+    return f"{100 * value:.1f}%" if name in trained.shares else plain(value, 2)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """Print a table on a terminal, tab-separated values into a pipe."""
+    words = [say(f"recommend.column_{column}") for column in columns]
+    rows = [[visible(cell, keep="\n") for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        lines = ([cell.replace("\n", "; ") for cell in row] for row in (words, *rows))
+        click.echo("\n".join("\t".join(line) for line in lines))
+        return
+    table = Table(title=escape(title), title_justify="left", show_lines=True)
+    for column, word in zip(columns, words, strict=True):
+        right = column in {"rank", "score", "share"}
+        table.add_column(word, justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)

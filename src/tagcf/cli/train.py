@@ -1,0 +1,135 @@
+"""``tagcf train``: learn to recommend from a workspace's log, tags and effects."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from tagcf.cli.json_text import echo_json
+from tagcf.cli.options import folder_argument, json_option, lang_option, seed_option
+from tagcf.cli.talk import tell
+from tagcf.cli.trained import model_path, origin_of, standing_rules
+from tagcf.data.read import read_log
+from tagcf.data.workspace import Workspace, open_workspace
+from tagcf.effects.store import effects_path, read_effects
+from tagcf.errors import OutputError
+from tagcf.recommend.recommender import Recommender
+from tagcf.tags.matrix import load_tags
+from tagcf.text import say
+from tagcf.types import EventLog, TagEffects, TagMatrix
+from tagcf.views.labels import outcome_label
+
+
+@click.command("train", epilog="tagcf train DIR   |   tagcf train DIR --model fused --json")
+@folder_argument
+@click.option(
+    "--model",
+    type=click.Choice(["linear", "transformer", "fused"]),
+    help="default: [recommend] model",
+)
+@click.option("--no-search", is_flag=True, help="hyper-parameters as they are by default")
+@seed_option
+@json_option
+@lang_option
+def train_(
+    folder: Path,
+    model: Literal["linear", "transformer", "fused"] | None,
+    no_search: bool,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Learn to recommend; `tagcf recommend` and `tagcf explain` then use the model."""
+    started = time.process_time()
+    workspace = open_workspace(folder)
+    rules = standing_rules(workspace)
+    log = read_log(workspace)
+    tags = _tags(workspace, log)
+    effects = _effects(workspace) if tags is not None else None
+    settings = workspace.settings.recommend
+    if model is not None:
+        settings = settings.model_copy(update={"model": model})
+    trained = Recommender.fit(
+        log,
+        tags,
+        effects,
+        settings,
+        rules=rules,
+        threshold=workspace.settings.tags.threshold,
+        seed=workspace.settings.seed if seed is None else seed,
+        search=not no_search,
+        progress=lambda stage: tell(f"recommend.training_{stage}"),
+        origin=origin_of(workspace),
+    )
+    path = trained.save(model_path(workspace))
+    facts = _facts(trained, path, time.process_time() - started)
+    if log.simulated:
+        tell("recommend.simulated")
+    if as_json:
+        echo_json(facts, indent=1)
+    else:
+        _print(facts)
+
+
+def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
+    try:
+        return load_tags(workspace, log)
+    except OutputError:
+        tell("recommend.trained_without_tags", path=workspace.root)
+        return None
+
+
+def _effects(workspace: Workspace) -> TagEffects | None:
+    """Effects where there are any; what is there and broken stops the run."""
+    if not effects_path(workspace).is_file():
+        tell("recommend.trained_without_effects", path=workspace.root)
+        return None
+    return read_effects(workspace)
+
+
+def _facts(trained: Recommender, path: Path, cpu: float) -> dict[str, Any]:
+    ranker = trained.models.ranker
+    names = () if ranker is None else ranker.names
+    calibration = () if ranker is None else ranker.described.calibration
+    return {
+        "model": trained.settings.model,
+        "version": trained.version,
+        "effects": None if trained.evidence is None else trained.evidence.version,
+        "users": len(trained.people.ids),
+        "items": len(trained.catalogue.items),
+        "events": int(trained.people.learned.item.size),
+        "validation_ndcg@10": trained.validation,
+        "calibration": {
+            name: {"error": one.error, "before": one.before}
+            for name, one in zip(names, calibration, strict=True)
+            if one.error == one.error
+        },
+        "path": str(path),
+        "cpu_s": round(cpu, 2),
+        "simulated": trained.simulated,
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    value = facts["validation_ndcg@10"]
+    worth = (
+        say("recommend.trained_plain")
+        if value is None
+        else say("recommend.trained_worth", value=f"{value:.4f}")
+    )
+    counts = {name: f"{facts[name]:,}" for name in ("users", "items", "events")}
+    click.echo(
+        say(
+            "recommend.trained",
+            version=facts["version"],
+            cpu=f"{facts['cpu_s']:.1f}",
+            worth=worth,
+            **counts,
+        )
+    )
+    for name, one in facts["calibration"].items():
+        figures = {key: f"{value:.4f}" for key, value in one.items()}
+        click.echo(say("recommend.trained_calibration", outcome=outcome_label(name), **figures))
+    click.echo(say("recommend.trained_path", path=facts["path"]))

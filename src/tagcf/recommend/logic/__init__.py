@@ -1,0 +1,1 @@
+"""The logic graph as a term of the score: user → roles → topics → items, only where it helps."""

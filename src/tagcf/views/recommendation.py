@@ -1,0 +1,225 @@
+"""Lists and their reasons as sentences, and as the contract's JSON objects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tagcf.text import say
+from tagcf.types import (
+    Acted,
+    Change,
+    Explanation,
+    Fidelity,
+    HistoryReason,
+    RankedItem,
+    Ranking,
+    Steered,
+    TagReason,
+    WhyNot,
+)
+from tagcf.views.labels import join, outcome_label, rung_label, tag_name
+from tagcf.views.numbers import plain, scale_of, signed
+
+SCORE_DIGITS = 3
+
+
+# ── sentences ───────────────────────────────────────────────────────────────
+def tag_sentence(reason: TagReason, shares: Collection[str]) -> str:
+    """Say what a tag does to an outcome. `shares` are outcomes that are told in points."""
+    half = (reason.ci_high - reason.ci_low) / 2
+    scale = scale_of(reason.outcome in shares, [half])
+    rises = reason.delta > 0
+    sign = 1 if rises else -1
+    low, high = sorted((sign * reason.ci_low, sign * reason.ci_high))
+    return say(
+        "recommend.reason_raises" if rises else "recommend.reason_lowers",
+        tag=tag_name(reason.tag_zh, reason.tag_en).name,
+        outcome=outcome_label(reason.outcome),
+        change=scale.change(abs(reason.delta)).lstrip("+"),
+        interval=scale.interval(low, high),
+        rung=rung_label(reason.rung),
+    )
+
+
+def event_sentence(reason: HistoryReason) -> str:
+    """Say what an event of the history adds."""
+    return say(
+        "recommend.reason_event", item=reason.item, share=signed(reason.share, SCORE_DIGITS)
+    )
+
+
+def fidelity_sentence(fidelity: Fidelity, n: int) -> str:
+    """Say what re-scoring without the evidence gave."""
+    others = ""
+    if fidelity.without_others is not None:
+        others = say("recommend.fidelity_others", n=n, score=_score(fidelity.without_others))
+    key = "recommend.fidelity_holds" if fidelity.holds else "recommend.fidelity_fails"
+    facts = {"score": _score(fidelity.score), "without": _score(fidelity.without_evidence)}
+    return say(key, n=n, others=others, **facts)
+
+
+def steered_sentence(steered: Steered) -> str:
+    """Say what a rule did."""
+    key = "recommend.steered_new" if steered.rank_without is None else "recommend.steered_up"
+    return say(
+        key,
+        rule=steered.rule,
+        change=signed(steered.score_change, SCORE_DIGITS),
+        rank=steered.rank,
+        without=steered.rank_without,
+    )
+
+
+def change_sentence(change: Change) -> str:
+    """Say what would move an item."""
+    rank = (
+        say("recommend.rank_none")
+        if change.rank is None
+        else say("recommend.rank_number", rank=change.rank)
+    )
+    weight = "" if change.weight is None else signed(change.weight, 2)
+    return say(f"recommend.change_{change.kind}", what=join(list(change.what)), weight=weight, rank=rank)
+
+
+def whose(user: str | None) -> str:
+    """Name who a list is for."""
+    return say("recommend.this_history") if user is None else say("recommend.user_named", user=user)
+
+
+def verdict_sentence(found: Explanation) -> str:
+    """Say whether the item is in the list, and where."""
+    facts = {"item": found.item, "user": whose(found.user), "k": found.k}
+    if found.rank is None or found.score is None:
+        why = "" if found.why_not is None else str(found.why_not.removed or "")
+        return say("recommend.is_removed", why=why, **facts)
+    key = "recommend.is_in" if found.rank <= found.k else "recommend.is_out"
+    return say(key, rank=found.rank, score=_score(found.score), **facts)
+
+
+def acted_sentence(acted: Acted) -> str:
+    """Name versions and settings."""
+    settings = join([f"{name}={value}" for name, value in acted.settings])
+    return say("recommend.acted", model=acted.model, effects=acted.effects or "—", settings=settings)
+
+
+def _score(value: float) -> str:
+    return plain(value, SCORE_DIGITS)
+
+
+# ── JSON ────────────────────────────────────────────────────────────────────
+def ranking_json(ranking: Ranking, shares: Collection[str]) -> dict[str, Any]:
+    """One list as the contract's JSON object; its sentences in the language in force."""
+    return {
+        "user": ranking.user,
+        "items": [_item(one, shares) for one in ranking.items],
+        "blocked": [{"item": item, "rule": rule} for item, rule in ranking.blocked],
+        "notes": [str(one) for one in ranking.notes],
+        "acted": acted_json(ranking.acted),
+        "simulated": ranking.simulated,
+    }
+
+
+def _item(one: RankedItem, shares: Collection[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "item": one.item,
+        "score": one.score,
+        "outcomes": dict(one.outcomes),
+        "reasons": [tag_json(reason, shares) for reason in one.reasons],
+        "history": [event_json(reason) for reason in one.history],
+        "fidelity": fidelity_json(one.fidelity),
+        "steered": [_steered(steered) for steered in one.steered],
+    }
+    if one.propensity is not None:
+        found |= {"propensity": one.propensity, "randomized": one.randomized}
+    return found
+
+
+def explanation_json(found: Explanation, shares: Collection[str]) -> dict[str, Any]:
+    """One explanation as a JSON object."""
+    return {
+        "user": found.user,
+        "item": found.item,
+        "k": found.k,
+        "rank": found.rank,
+        "score": found.score,
+        "base": found.base,
+        "method": found.method,
+        "text": verdict_sentence(found),
+        "outcomes": dict(found.outcomes),
+        "reasons": [tag_json(one, shares) for one in found.reasons],
+        "history": [event_json(one) for one in found.history],
+        "fidelity": fidelity_json(found.fidelity),
+        "rank_without_evidence": found.rank_without_evidence,
+        "steered": [_steered(one) for one in found.steered],
+        "why_not": None if found.why_not is None else _why_not(found.why_not, shares),
+        "changes": [
+            asdict(one) | {"what": list(one.what), "text": change_sentence(one)}
+            for one in found.changes
+        ],
+        "notes": [str(one) for one in found.notes],
+        "acted": acted_json(found.acted),
+        "simulated": found.simulated,
+    }
+
+
+def tag_json(reason: TagReason, shares: Collection[str]) -> dict[str, Any]:
+    """One reason from a tag."""
+    return {
+        "tag": reason.tag,
+        "delta": reason.delta,
+        "ci_low": reason.ci_low,
+        "ci_high": reason.ci_high,
+        "text": tag_sentence(reason, shares),
+        "outcome": reason.outcome,
+        "tag_zh": reason.tag_zh,
+        "tag_en": reason.tag_en,
+        "rung": reason.rung,
+        "score_change": reason.score_change,
+    }
+
+
+def event_json(reason: HistoryReason) -> dict[str, Any]:
+    """One reason from the history."""
+    return asdict(reason) | {"text": event_sentence(reason)}
+
+
+def fidelity_json(fidelity: Fidelity | None) -> dict[str, Any] | None:
+    """What re-scoring without the evidence gave."""
+    return None if fidelity is None else asdict(fidelity) | {"holds": fidelity.holds}
+
+
+def acted_json(acted: Acted) -> dict[str, Any]:
+    """Versions, settings and rules that acted."""
+    return {
+        "model": acted.model,
+        "effects": acted.effects,
+        "tags": acted.tags,
+        "settings": dict(acted.settings),
+        "rules": list(acted.rules),
+    }
+
+
+def _steered(one: Steered) -> dict[str, Any]:
+    return asdict(one) | {"text": steered_sentence(one)}
+
+
+def _why_not(why: WhyNot, shares: Collection[str]) -> dict[str, Any]:
+    return {
+        "removed": None if why.removed is None else str(why.removed),
+        "rival": why.rival,
+        "gap": why.gap,
+        "lacks": [event_json(one) for one in why.lacks],
+        "tags": [tag_json(one, shares) for one in why.tags],
+    }
+
+
+def sentences_of(item: RankedItem, shares: Collection[str]) -> Sequence[str]:
+    """Why an item is in a list, in few words: its first tag, then the events behind it."""
+    told = [tag_sentence(one, shares) for one in item.reasons[:1]]
+    if item.history:
+        events = join([one.item for one in item.history])
+        told.append(say("recommend.because_events", items=events))
+    told += [steered_sentence(one) for one in item.steered]
+    return told or [say("recommend.no_clear_tag")]
