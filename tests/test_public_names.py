@@ -35,7 +35,17 @@ SLOW = ["numpy", "scipy", "polars", "pyarrow", "pydantic"]
 
 
 def test_the_list_is_pinned() -> None:
-    modules = {"cli", "counterfactual", "data", "effects", "errors", "recommend", "settings", "tags", "text"}
+    modules = {
+        "cli",
+        "counterfactual",
+        "data",
+        "effects",
+        "errors",
+        "recommend",
+        "settings",
+        "tags",
+        "text",
+    }
     modules |= {"doubts", "types", "views"}
     imported = {"TYPE_CHECKING", "annotations", "import_module"}
     public = {name for name in dir(tagcf) if not name.startswith("_")}

@@ -10,7 +10,7 @@ from tagcf.recommend.baselines.co_visitation import CoVisitation
 from tagcf.recommend.baselines.popularity import Popularity
 from tagcf.recommend.cold.items import ColdItems
 from tagcf.recommend.cold.peers import TagNeighbours, TagPopularity, tag_neighbour_models
-from tagcf.recommend.cold.search import ColdItemsSearch, best_on_cold, cold_value
+from tagcf.recommend.cold.search import ColdItemsSearch, best_on_cold
 from tagcf.recommend.cold.stand_in import stand_ins
 from tagcf.recommend.cold.tag_ridge import item_features, tag_ridge
 from tagcf.recommend.evaluate.intervals import paired_interval
@@ -46,9 +46,9 @@ def test_predicted_scores_are_those_of_predicted_columns() -> None:
     known = rng.random(30) < 0.7
     table = rng.normal(size=(9, 30))  # a model's columns, one an item
     rows = rng.normal(size=(5, 9))
-    full = tags.toarray().astype(float)
+    full = np.hstack([tags.toarray(), np.ones((30, 1))])
     inside = full[known]
-    inverse = np.linalg.inv(inside.T @ inside + 4.0 * np.eye(7))
+    inverse = np.linalg.inv(inside.T @ inside + 4.0 * np.eye(8))
     columns = table[:, known] @ inside @ inverse @ full.T
     ridge = tag_ridge(tags, known, 4.0)
     scores = (rows @ table).astype(np.float32)
@@ -134,23 +134,50 @@ def test_defined_with_next_to_nothing(sequences: list[list[int]]) -> None:
     assert np.isfinite(scores).all()
 
 
+def test_a_chance_lifts_cold_items_and_keeps_their_order() -> None:
+    histories, tags = tastes()
+    asked, taken = cold_items(histories, seed=0)
+    plain = ColdItems(CoVisitation(), tags, penalty=3.0)
+    fits = [replace(plain, chance=one).fit(asked.train) for one in (0.0, 1.0, 3.0)]
+    shown = [rank_targets(one, asked, unseen_is_miss=False).top[:, :10] for one in fits]
+    share = [taken[top].mean() for top in shown]
+    assert share[0] < share[1] < share[2]
+    among = [ndcg_of(one, asked, taken) for one in fits]
+    np.testing.assert_allclose(among[0], among[2], atol=0.02)
+    known = fits[0].scores(asked.history)[:, ~taken]
+    np.testing.assert_array_equal(fits[2].scores(asked.history)[:, ~taken], known)
+
+
+def test_likeness_helps_where_the_model_knows_no_pairs() -> None:
+    rng = np.random.default_rng(0)
+    tag = np.arange(N_ITEMS) % N_TAGS
+    liked = rng.integers(N_TAGS, size=200)
+    sequences = [rng.choice(np.flatnonzero(tag == one), 6, replace=False).tolist() for one in liked]
+    histories, tags = Histories.of(sequences, N_ITEMS), tastes()[1]
+    asked, taken = cold_items(histories, seed=0)
+    asked = asked.rows(asked.history.sizes > 0)
+    values = [
+        ndcg_of(ColdItems(Popularity(), tags, likeness=one).fit(asked.train), asked, taken).mean()
+        for one in (0.0, 1.0, 10.0)
+    ]
+    assert values[0] < values[1] <= values[2]
+    assert values[2] > 3 * values[0]
+
+
 def test_settings_come_from_items_taken_out_of_training() -> None:
     histories, tags = tastes()
     valid = leave_one_out(histories).valid
     inner = Grid("co-visitation", [CoVisitation(decay=one) for one in (0.3, 3.0)])
-    chosen = ColdItemsSearch(inner, tags, penalties=(1.0, 1e6), priors=(0.0, 3.0)).choose(valid)
+    search = ColdItemsSearch(inner, tags, (1.0, 1e6), (0.0, 1.0), (0.0, 3.0), (0.0, 1.0, 50.0))
+    chosen = search.choose(valid)
     assert isinstance(chosen.model, ColdItems)
-    assert len(chosen.tried) == 2 + 2 + 2
-    cold, taken = cold_items(valid.train, share=0.1, seed=0)
-    values = {
-        penalty: cold_value(
-            replace(chosen.model, penalty=penalty, prior_events=0.0).fit(cold.train), cold, taken
-        )
-        for penalty in (1.0, 1e6)
-    }
-    assert chosen.model.penalty == max(values, key=values.__getitem__)
-    peer = best_on_cold(tag_neighbour_models(tags, (0.0, 1.0)), cold, taken)
-    assert isinstance(peer, TagNeighbours)
+    assert len(chosen.tried) == 2 + 2 * (2 + 2) + 3 + 2
+    assert chosen.model.likeness == 0  # here, what comes next is never alike
+    assert chosen.model.penalty == 1.0  # with 1e6 tags would say nothing
+    assert chosen.model.chance < 50  # that would fill lists with cold items
+    again = chosen.model.fit(valid.train).scores(valid.history)
+    np.testing.assert_array_equal(chosen.fitted.scores(valid.history), again)
+    assert isinstance(best_on_cold(tag_neighbour_models(tags, (0.0, 1.0)), valid), TagNeighbours)
 
 
 def test_embeddings_stand_beside_tags() -> None:

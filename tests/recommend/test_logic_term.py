@@ -53,7 +53,9 @@ def values(model: WithLogic, split: Split) -> Floats:
 def test_edges_lead_to_partners(logical: tuple[Split, sparse.csr_array]) -> None:
     split, tags = logical
     edges = behavioural_logic(split.valid.train, tags).to_topics.toarray()
-    assert (np.argmax(edges, axis=1) == PARTNER).all()
+    told = edges[np.arange(N_TAGS), PARTNER] > 0.1  # by enough users
+    assert told.sum() > N_TAGS / 2
+    assert (np.argmax(edges, axis=1) == PARTNER)[told].all()
 
 
 def test_edges_are_sparse(logical: tuple[Split, sparse.csr_array]) -> None:

@@ -68,7 +68,10 @@ def test_the_next_step_of_the_ring_comes_first(ring: Recommender) -> None:
 
 def test_lists_are_ordered_and_leave_out_what_was_had(ring: Recommender) -> None:
     for ranking in ring.recommend(["u1", "u2"], k=8):
-        had = {ring.catalogue.ids[one] for one in ring.people.history(ring.people.require(ranking.user or ""))[0]}
+        had = {
+            ring.catalogue.ids[one]
+            for one in ring.people.history(ring.people.require(ranking.user or ""))[0]
+        }
         found = [one.score for one in ranking.items]
         assert found == sorted(found, reverse=True)
         assert not had & {one.item for one in ranking.items}
@@ -105,7 +108,9 @@ def test_diversity_separates_items_of_one_tag() -> None:
     data = rows()
     log = log_of(data)
     group = np.array([int(one[1:]) // 4 for one in log.items.ids.to_pylist()])
-    tags = tagcf.data.arrays.tags_from_arrays(log.items, np.eye(8)[group], [f"t{k}" for k in range(8)])
+    tags = tagcf.data.arrays.tags_from_arrays(
+        log.items, np.eye(8)[group], [f"t{k}" for k in range(8)]
+    )
     plain = Recommender.fit(log, tags, search=False)
     mixed = Recommender.fit(log, tags, None, RecommendSettings(diversity=5.0), search=False)
 
@@ -119,7 +124,10 @@ def test_diversity_separates_items_of_one_tag() -> None:
 # ── learning from what happens ──────────────────────────────────────────────
 def test_an_update_is_known_to_the_next_list() -> None:
     trained = fitted(rows())
-    before = [trained.catalogue.ids[one] for one in trained.people.history(trained.people.require("u3"))[0]]
+    before = [
+        trained.catalogue.ids[one]
+        for one in trained.people.history(trained.people.require("u3"))[0]
+    ]
     done = trained.update([("u3", "i0", 9e9), ("somebody new", "i12", 9e9)])
     assert (done.events, done.new_users) == (2, 1)
     assert names(trained, users="u3", k=5) == names(trained, histories=[[*before, "i0"]], k=5)
@@ -179,7 +187,9 @@ def test_events_come_as_tables_too() -> None:
     for events in (table, table.to_arrow(), table.to_dicts()):
         done = fitted(rows(10)).update(events)
         assert (done.events, done.repeated) == (1, 1)
-    dated = table.with_columns(pl.col("ts").cast(pl.Int64) * 1_000_000).cast({"ts": pl.Datetime("us")})
+    dated = table.with_columns(pl.col("ts").cast(pl.Int64) * 1_000_000).cast(
+        {"ts": pl.Datetime("us")}
+    )
     trained = fitted(rows(10))
     trained.update(dated)
     assert trained.people.history(trained.people.require("u1"))[1][-1] == 9e9
@@ -219,7 +229,9 @@ def test_everything_had(ring: Recommender) -> None:
     assert len(names(ring, histories=[ring.catalogue.ids], exclude_seen=False)) == 10
 
 
-@pytest.mark.parametrize("asked", [{}, {"users": "u1", "histories": [["i1"]]}, {"users": "u1", "k": 0}])
+@pytest.mark.parametrize(
+    "asked", [{}, {"users": "u1", "histories": [["i1"]]}, {"users": "u1", "k": 0}]
+)
 def test_contradictions(ring: Recommender, asked: dict[str, Any]) -> None:
     with pytest.raises(QuestionError):
         ring.recommend(**asked)
@@ -241,7 +253,14 @@ def test_duplicate_events_count_once() -> None:
 
 
 def test_one_item() -> None:
-    one = fitted({"user": np.array(["a", "b"]), "item": np.array(["x", "x"]), "ts": np.array([1.0, 2.0]), "click": np.ones(2)})
+    one = fitted(
+        {
+            "user": np.array(["a", "b"]),
+            "item": np.array(["x", "x"]),
+            "ts": np.array([1.0, 2.0]),
+            "click": np.ones(2),
+        }
+    )
     assert names(one, users="a") == []
     assert names(one, users="a", exclude_seen=False) == ["x"]
     assert names(one, histories=[[]]) == ["x"]
@@ -286,7 +305,9 @@ def test_a_log_without_positives_or_outcomes() -> None:
 
 def test_a_utility_of_an_unknown_outcome() -> None:
     with pytest.raises(UnknownNameError, match="clik"):
-        Recommender.fit(log_of(rows()), settings=RecommendSettings(utility={"clik": 1.0}), search=False)
+        Recommender.fit(
+            log_of(rows()), settings=RecommendSettings(utility={"clik": 1.0}), search=False
+        )
 
 
 def test_public_name() -> None:

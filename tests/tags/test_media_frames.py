@@ -293,7 +293,7 @@ def test_what_has_no_pictures_is_missing(tmp_path, shared_data):
     (tmp_path / "notes.mp4").write_text("no video")
     files = {
         "media.no_media": Media(tmp_path / "notes.mp4"),
-        "media.not_opened": Media(tmp_path / "gone.mp4"),
+        "media.not_found": Media(tmp_path / "gone.mp4"),
         "media.no_pictures": Media(shared_data / "media" / "english.wav"),
         "media.no_file": None,
     }

@@ -30,13 +30,16 @@ from tagcf.views.recommendation import (
 
 @click.command(
     "explain",
-    epilog="tagcf explain DIR --user U --item I   |   tagcf explain DIR --user U --item I --why-not",
+    epilog="tagcf explain DIR --user U --item I   |   "
+    "tagcf explain DIR --history I1,I2 --item I --why-not",
 )
 @folder_argument
 @click.option("--user", help="id of a user of the log")
 @click.option("--history", metavar="I,…", help="items that anybody had, oldest first")
 @click.option("--item", required=True, help="id of the item")
-@click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="length of the list")
+@click.option(
+    "-k", type=click.IntRange(1), default=10, show_default=True, help="length of the list"
+)
 @click.option("--why-not", is_flag=True, help="only what keeps it out, and what would change that")
 @click.option("--channel", help="for which rules of [recommend] steer act")
 @click.option("--boost", multiple=True, metavar="TAG=W", help="more of a tag; W may be negative")

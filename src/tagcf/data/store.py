@@ -93,7 +93,7 @@ def staging(workspace: Workspace, key: str) -> Iterator[Path]:
     """Yield a folder to fill; when the block succeeds it becomes the store, the only one."""
     home = workspace.out / "log"
     home.mkdir(exist_ok=True)
-    _remove_abandoned(home)
+    remove_abandoned(home, _STAGING)
     folder = home / f"{_STAGING}{os.getpid()}-{key}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -129,10 +129,10 @@ def _members(path: Path) -> list[Path]:
     return sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
 
 
-def _remove_abandoned(home: Path) -> None:
-    """Remove what killed runs left: staging folders whose process is gone."""
-    for folder in home.glob(f"{_STAGING}*"):
-        process = folder.name.removeprefix(_STAGING).partition("-")[0]
+def remove_abandoned(home: Path, prefix: str) -> None:
+    """Remove what killed runs left: folders named by prefix and process whose process is gone."""
+    for folder in home.glob(f"{prefix}*"):
+        process = folder.name.removeprefix(prefix).partition("-")[0]
         if not (process.isdigit() and _alive(int(process))):
             shutil.rmtree(folder, ignore_errors=True)
 

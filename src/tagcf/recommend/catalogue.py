@@ -77,7 +77,8 @@ class Catalogue:
 
 def carried_strength(strength: sparse.csr_array, threshold: float) -> sparse.csr_array:
     """(I, T) strengths from the threshold on; weaker tags are not carried."""
-    kept = sparse.csr_array(strength, dtype=np.float32, copy=True)
-    kept.data[kept.data < threshold] = 0.0
+    values = np.where(strength.data >= threshold, strength.data, 0.0).astype(np.float32)
+    parts = values, strength.indices.copy(), strength.indptr.copy()
+    kept = sparse.csr_array(parts, shape=strength.shape)
     kept.eliminate_zeros()
     return kept

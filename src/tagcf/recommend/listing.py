@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def choose(found: Candidates, catalogue: Catalogue, showing: Showing) -> Shown:
     order: NDArray[np.int64] = np.arange(free.size)
     if showing.diversity > 0 and free.size:
         near = free[: DIVERSE_AMONG * showing.k]
-        vectors = unit_vectors(catalogue.carried[found.item[near]])
+        vectors = unit_vectors(catalogue.carried[found.item[near]]).astype(np.float64)
         picker = MarginalRelevance(showing.diversity)
         order = picker.pick(found.score[near], vectors, showing.k)
     k = min(showing.k, free.size)
@@ -64,7 +65,7 @@ def listed(
     place[found.item] = np.arange(found.item.size)
     at = place[shown.item]
     outcomes = outcomes_of(models, request, found, at)
-    shares = attribute(models.fitted, request.history, shown.item)
+    shares = attribute(models.fitted, request.history, shown.item, len(catalogue.items))
     names = [catalogue.ids[request.history[e]] for e in shares.place]
     because = told(shares, names, times[shares.place], found.model[at])
     traces = [steered_at(found, request, int(one)) for one in at] if request.rules else []
@@ -75,7 +76,7 @@ def listed(
             outcomes=outcomes[j],
             reasons=()
             if evidence is None
-            else evidence.of(catalogue.tags_of(int(item)), TAGS_NAMED),
+            else evidence.raising(catalogue.tags_of(int(item)), TAGS_NAMED),
             history=because[j][0],
             fidelity=because[j][1],
             steered=traces[j] if traces else (),
@@ -94,11 +95,9 @@ def outcomes_of(
         return [()] * at.size
     names = models.ranker.names
     values = found.outcomes
-    table = (
-        models.ranker.outcomes(request.user, found.item[at]) if values is None else values[at]
-    )
+    table = models.ranker.outcomes(request.user, found.item[at]) if values is None else values[at]
     return [
-        tuple((name, value) for name, value in zip(names, row, strict=True) if value == value)
+        tuple((name, value) for name, value in zip(names, row, strict=True) if not isnan(value))
         for row in table.tolist()
     ]
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -29,13 +30,15 @@ import pyarrow as pa
 from pydantic import ValidationError
 from scipy import sparse
 
+from tagcf.data.store import remove_abandoned
 from tagcf.data.workspace import write_text
 from tagcf.errors import OutputError
+from tagcf.recommend.baselines.co_visitation import FittedCoVisitation
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.explain.tag_evidence import TagEvidence
 from tagcf.recommend.histories import Histories
-from tagcf.recommend.linear_store import linear_arrays, linear_of
 from tagcf.recommend.linear.model import FittedLinear
+from tagcf.recommend.member_store import linear_arrays, linear_of, pair_arrays, pairs_of
 from tagcf.recommend.people import People
 from tagcf.recommend.pipeline import Models
 from tagcf.recommend.rank.store import load_ranker, save_ranker
@@ -51,13 +54,15 @@ from tagcf.types import IdMap, Tag, TagReason
 FORMAT = 1  # goes up when the layout changes
 POINTER, HEAD = "current.json", "head.json"
 _STAGING = ".staging-"
+_VERSION = re.compile(r"model-[0-9a-f]{10}(\+\d+)*-[0-9a-f]{8}")
 
 
 def save_trained(home: Path, trained: Trained) -> Path:
     """Write a new version and make it the current one; older ones are removed."""
     home.mkdir(parents=True, exist_ok=True)
     name = f"{trained.version}-{uuid4().hex[:8]}"
-    staging = home / f"{_STAGING}{name}"
+    remove_abandoned(home, _STAGING)
+    staging = home / f"{_STAGING}{os.getpid()}-{name}"
     try:
         staging.mkdir()
         head = _write_parts(staging, trained)
@@ -70,7 +75,7 @@ def save_trained(home: Path, trained: Trained) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
     write_text(home / POINTER, json.dumps({"format": FORMAT, "folder": name}))
     for other in home.iterdir():
-        if other.is_dir() and other.name != name and (other / HEAD).is_file():
+        if other.is_dir() and other.name != name and _VERSION.fullmatch(other.name):
             shutil.rmtree(other, ignore_errors=True)
     return home / name
 
@@ -85,18 +90,30 @@ def load_trained(home: Path) -> Trained:
     """
     if not (home / POINTER).is_file():
         raise OutputError("recommend.no_model", path=home)
+    for _ in range(3):  # a save may replace the version while it is read
+        folder = _current(home)
+        try:
+            return _load(home, folder)
+        except OutputError:
+            if _current(home) == folder:
+                raise
+    return _load(home, _current(home))
+
+
+def _current(home: Path) -> Path:
     try:
-        pointer = json.loads((home / POINTER).read_text("utf-8"))
-        folder = home / str(pointer["folder"])
+        return home / str(json.loads((home / POINTER).read_text("utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError) as broken:
+        raise OutputError("recommend.model_broken", path=home, detail=broken) from broken
+
+
+def _load(home: Path, folder: Path) -> Trained:
+    try:
         head = json.loads((folder / HEAD).read_text("utf-8"))
-        if head["format"] != FORMAT:
-            raise OutputError("recommend.model_broken", path=home, detail=f"format {head['format']}")
-        for name, size in head["files"].items():
-            found = (folder / name).stat().st_size
-            if found != size:
-                detail = f"{name}: {found:,} / {size:,} bytes"
-                raise OutputError("recommend.model_broken", path=home, detail=detail)
+        _check(folder, head)
         return _read_parts(folder, head)
+    except OutputError as broken:  # of a part, in its own words
+        raise OutputError("recommend.model_broken", path=home, detail=broken) from broken
     except (
         OSError, EOFError, KeyError, ValueError, TypeError, IndexError, BadZipFile, ValidationError,
         pa.ArrowException,
@@ -109,11 +126,21 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _check(folder: Path, head: dict[str, Any]) -> None:
+    """Raise ValueError where the format is another or a file is not as long as it was."""
+    if head["format"] != FORMAT:
+        raise ValueError(f"format {head['format']}")
+    for name, size in head["files"].items():
+        found = (folder / name).stat().st_size
+        if found != size:
+            raise ValueError(f"{name}: {found:,} / {size:,} bytes")
+
+
 # ── writing ─────────────────────────────────────────────────────────────────
 def _write_parts(folder: Path, trained: Trained) -> dict[str, Any]:
     people, catalogue, models = trained.people, trained.catalogue, trained.models
     carried, learned = catalogue.carried, people.learned
-    arrays = {
+    arrays: dict[str, Any] = {
         "indptr": learned.indptr,
         "item": learned.item,
         "ts": learned.ts,
@@ -140,6 +167,7 @@ def _write_parts(folder: Path, trained: Trained) -> dict[str, Any]:
         "segments": people.segments,
         "effects": None if evidence is None else _evidence_json(evidence),
         "ranker": models.ranker is not None,
+        "unit": models.unit,
         "simulated": trained.simulated,
         "validation": trained.validation,
         "origin": trained.origin,
@@ -150,12 +178,14 @@ def _write_model(folder: Path, fitted: Fitted) -> dict[str, Any]:
     """Write the model's parts; returns what they are."""
     members = fitted.models if isinstance(fitted, FittedFusion) else (fitted,)
     weights = list(fitted.weights) if isinstance(fitted, FittedFusion) else None
-    kinds, arrays = [], {}
+    kinds: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
     for at, one in enumerate(members):
-        if isinstance(one, FittedLinear):
-            own, facts = linear_arrays(one)
+        if isinstance(one, FittedLinear | FittedCoVisitation):
+            linear = isinstance(one, FittedLinear)
+            own, facts = linear_arrays(one) if isinstance(one, FittedLinear) else pair_arrays(one)
             arrays |= {f"{at}.{name}": value for name, value in own.items()}
-            kinds.append({"kind": "linear", **facts})
+            kinds.append({"kind": "linear" if linear else "co-visitation", **facts})
         elif isinstance(one, FittedTransformer):
             one.save(folder / f"weights-{at}.npz")
             kinds.append({"kind": "transformer"})
@@ -189,7 +219,13 @@ def _read_parts(folder: Path, head: dict[str, Any]) -> Trained:
     segments = tuple((name, tuple(levels)) for name, levels in head["segments"])
     utility = Utility(dict(settings.utility)) if settings.utility else None
     return Trained(
-        models=Models(_read_model(folder, head["model"]), ranker, utility, settings.candidates),
+        models=Models(
+            _read_model(folder, head["model"]),
+            ranker,
+            utility,
+            settings.candidates,
+            head["unit"],
+        ),
         catalogue=Catalogue(
             IdMap(pa.array(items, pa.string())), tags, carried, head["tags_version"]
         ),
@@ -209,14 +245,14 @@ def _read_model(folder: Path, facts: dict[str, Any]) -> Fitted:
         arrays = {name: file[name] for name in file.files}
     members: list[Fitted] = []
     for at, one in enumerate(facts["members"]):
-        if one["kind"] == "linear":
+        if one["kind"] in ("linear", "co-visitation"):
             start = f"{at}."
             own = {
                 name.removeprefix(start): value
                 for name, value in arrays.items()
                 if name.startswith(start)
             }
-            members.append(linear_of(own, one))
+            members.append(linear_of(own, one) if one["kind"] == "linear" else pairs_of(own, one))
         else:
             members.append(FittedTransformer.load(folder / f"weights-{at}.npz"))
     if facts["weights"] is None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.histories import Histories
-from tagcf.recommend.rank.fitted import FittedRanker
+from tagcf.recommend.rank.fitted import Context, FittedRanker
 from tagcf.recommend.rank.utility import Utility
 from tagcf.recommend.scoring import Fitted
 from tagcf.recommend.steer import Acting, added
@@ -27,6 +27,7 @@ class Models:
     ranker: FittedRanker | None
     utility: Utility | None  # None: the model's score decides
     candidates: int
+    unit: float | None = None  # of the model's score as the ranker's feature; None: it has none
 
     @property
     def ranks_by_utility(self) -> bool:
@@ -101,7 +102,8 @@ def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> C
     model = scores[pool].astype(np.float64)
     outcomes, own = None, model
     if models.ranker is not None and models.utility is not None and pool.size:
-        outcomes = models.ranker.outcomes(request.user, pool)
+        context = None if models.unit is None else Context(scores=model[:, None] / models.unit)
+        outcomes = models.ranker.outcomes(request.user, pool, context)
         own = models.utility.of(models.ranker.names, outcomes)
     unit = spread(own[entered] if entered.any() else own)
     change = np.zeros((len(request.rules), pool.size))
@@ -152,13 +154,15 @@ def _pool(
         blocks = [one.items for one in request.rules if one.rule.block]
         if blocks:
             blocked = np.flatnonzero(_marked(blocks, n_items))
-            pools.append(blocked[best(free[blocked], BLOCKED)])  # what a list would have had
+            most = blocked[best(free[blocked], BLOCKED)]  # what a list would have had
+            pools.append(most.astype(np.int32))
             free[blocked] = -np.inf
         pools.append(best(free, n))
     kept = [item for item in request.kept if np.isfinite(scores[item])]
     if len(pools) == 1 and not kept:
         return plain, np.ones(plain.size, np.bool_)
-    taken, parts = np.zeros(n_items, np.bool_), []
+    taken = np.zeros(n_items, np.bool_)
+    parts: list[NDArray[np.integer]] = []
     for part in (*pools, np.array(kept, np.int32)):
         parts.append(part[~taken[part]])
         taken[part] = True

@@ -10,30 +10,20 @@ from typing import Any
 import numpy as np
 
 from tagcf.errors import EstimationError, QuestionError
+from tagcf.recommend.asking import Asking, Who, ask, make_list
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.events import Updated, parse_events
-from tagcf.recommend.explain.explanation import Asked, explain_item
+from tagcf.recommend.explain.explanation import explain_item
 from tagcf.recommend.explain.tag_evidence import TagEvidence
 from tagcf.recommend.linear.model import FittedLinear
-from tagcf.recommend.listing import Showing, blocked_from, choose, listed
+from tagcf.recommend.listing import Showing
 from tagcf.recommend.people import People
-from tagcf.recommend.pipeline import Candidates, Models, Request, find_candidates
-from tagcf.recommend.steer import Rule, acting, check_rules
+from tagcf.recommend.pipeline import Models
+from tagcf.recommend.rank.fitted import FittedRanker
+from tagcf.recommend.steer import Rule, check_rules
 from tagcf.recommend.train import Trained, train
 from tagcf.settings import RecommendSettings
-from tagcf.types import (
-    Acted,
-    Codes,
-    EventLog,
-    Explanation,
-    Floats,
-    Ranking,
-    Reason,
-    TagEffects,
-    TagMatrix,
-)
-
-Who = str | Sequence[str]  # a user, or a history of items, oldest first
+from tagcf.types import EventLog, Explanation, Ranking, TagEffects, TagMatrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,44 +215,13 @@ class Recommender:
         who: Sequence[Who] = [users] if isinstance(users, str) else users or histories or []
         rng = np.random.default_rng(seed)
         showing = Showing(k, self.settings.diversity, explore, rng)
+        asking = Asking(channel, segments or {}, (*self._trained.rules, *rules), exclude_seen)
         return [
-            self._list(
-                self._asked(one, channel, segments or {}, rules, candidates, exclude_seen), showing
+            make_list(
+                self._trained, ask(self._trained, self.version, one, asking, candidates), showing
             )
             for one in who
         ]
-
-    def _list(self, asked: Asked, showing: Showing) -> Ranking:
-        found = find_candidates(self.models, self.catalogue, asked.request)
-        shown = choose(found, self.catalogue, showing)
-        explored = showing.explore > 0
-        items = listed(
-            self.models, self.catalogue, self.evidence, asked.request, asked.times, found, shown,
-            explored=explored,
-        )  # fmt: skip
-        notes = [*asked.notes, *self._notes(found, len(items), showing.k, asked)]
-        acted = asked.acted
-        if explored:
-            acted = replace(acted, settings=(*acted.settings, ("explore", f"{showing.explore:g}")))
-        return Ranking(
-            user=asked.user,
-            items=items,
-            acted=acted,
-            notes=tuple(notes),
-            blocked=blocked_from(found, asked.request, self.catalogue, showing.k),
-            simulated=self._trained.simulated,
-        )
-
-    def _notes(self, found: Candidates, n: int, k: int, asked: Asked) -> list[Reason]:
-        notes = []
-        if found.unusable:
-            notes.append(Reason("recommend.note_unusable", (("n", found.unusable),)))
-        if n < k:
-            hidden = np.unique(asked.request.hidden).size
-            all_had = n == 0 and hidden >= len(self.catalogue.items)
-            key = "recommend.note_all_seen" if all_had else "recommend.note_fewer"
-            notes.append(Reason(key, (("n", n), ("k", k))))
-        return notes
 
     def explain(
         self,
@@ -292,66 +251,9 @@ class Recommender:
         _positive(k)
         code = self.catalogue.require(item)
         who: Who = history or [] if user is None else user
-        asked = self._asked(who, channel, segments or {}, rules, None, exclude_seen)
-        return explain_item(
-            self.models, self.catalogue, self.evidence, asked, code, k, self._trained.simulated
-        )
-
-    def _asked(
-        self,
-        who: Who,
-        channel: str | None,
-        segments: Mapping[str, str],
-        rules: Sequence[Rule],
-        candidates: Sequence[str] | None,
-        exclude_seen: bool,
-    ) -> Asked:
-        """Turn ids into codes and find the rules that act."""
-        notes: list[Reason] = []
-        user, at = None, -1
-        if isinstance(who, str):
-            user, at = who, self.people.require(who)
-            items, times = self.people.history(at)
-            segments = self.people.segments_of(at) | dict(segments)
-        else:
-            items, times = self.catalogue.find(who), np.full(len(who), np.nan)
-        known: Codes = items[items >= 0]
-        if unknown := int(items.size - known.size):
-            notes.append(Reason("recommend.note_unknown_events", (("n", unknown),)))
-            times = times[items >= 0]
-        if not known.size:
-            notes.append(Reason("recommend.note_empty_history"))
-        allowed = None
-        if candidates is not None:
-            found = self.catalogue.find(candidates)
-            allowed = np.unique(found[found >= 0])
-            if lost := int((found < 0).sum()):
-                notes.append(Reason("recommend.note_unknown_candidates", (("n", lost),)))
-        all_rules = (*self._trained.rules, *rules)
-        steering = acting(all_rules, self.catalogue, user, segments, channel)
-        hidden = known if exclude_seen else known[:0]
-        request = Request(known, at, hidden, allowed, steering)
-        acted = self._acted(request, channel, exclude_seen)
-        return Asked(user, request, times, acted, tuple(notes))
-
-    def _acted(self, request: Request, channel: str | None, exclude_seen: bool) -> Acted:
-        settings = self.settings
-        told = [("model", settings.model), ("candidates", str(settings.candidates))]
-        if self.models.ranks_by_utility:
-            worth = ", ".join(f"{name}={value:g}" for name, value in settings.utility.items())
-            told.append(("utility", worth))
-        if settings.diversity > 0:
-            told.append(("diversity", f"{settings.diversity:g}"))
-        told.append(("exclude_seen", str(exclude_seen).lower()))
-        if channel is not None:
-            told.append(("channel", channel))
-        return Acted(
-            model=self.version,
-            effects=None if self.evidence is None else self.evidence.version,
-            tags=self.catalogue.tags_version or None,
-            settings=tuple(told),
-            rules=tuple(one.rule.label for one in request.rules),
-        )
+        asking = Asking(channel, segments or {}, (*self._trained.rules, *rules), exclude_seen)
+        asked = ask(self._trained, self.version, who, asking)
+        return explain_item(self.models, self.catalogue, self.evidence, asked, code, k)
 
     # ── what changes ────────────────────────────────────────────────────────
     def update(self, events: Any) -> Updated:
@@ -373,7 +275,7 @@ class Recommender:
         """
         taken = repeated = unknown = 0
         before = len(self.people.ids)
-        for user, item, ts in parse_events(events):
+        for user, item, ts in list(parse_events(events)):  # all are read before any is taken in
             code = self.catalogue.position.get(item, -1)
             if code < 0 or not user:
                 unknown += 1
@@ -427,7 +329,7 @@ class Recommender:
         ranker = self.models.ranker
         if ranker is not None and at < len(ranker.tables.user) - 1:
             forget_ranked(ranker, at)
-        left = [] if exact else [self.settings.model]
+        left: list[str] = [] if exact else [self.settings.model]
         if ranker is not None:
             left.append("outcomes")
         return Forgotten(events, exact, tuple(left))
@@ -464,7 +366,7 @@ class Recommender:
         return cls(load_trained(Path(path)))
 
 
-def forget_ranked(ranker: Any, user: int) -> None:
+def forget_ranked(ranker: FittedRanker, user: int) -> None:
     """Give a user the rows of an unknown one, in place."""
     tables = ranker.tables
     for table in (tables.user, tables.user_record, tables.user_context, tables.tastes):
@@ -477,6 +379,3 @@ def forget_ranked(ranker: Any, user: int) -> None:
 def _positive(k: int) -> None:
     if k < 1:
         raise QuestionError("recommend.bad_k", k=k)
-
-
-__all__ = ["Floats", "Forgotten", "Recommender"]

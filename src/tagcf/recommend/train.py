@@ -14,12 +14,13 @@ from tagcf.data.arrays import tags_from_arrays
 from tagcf.effects.estimate import on_items_of
 from tagcf.errors import EstimationError
 from tagcf.recommend.catalogue import Catalogue, carried_strength
+from tagcf.recommend.cross_scores import cross_scores, unit_of
 from tagcf.recommend.evaluate.search import Beside, Chosen
 from tagcf.recommend.evaluate.splits import Holdout, leave_one_out
 from tagcf.recommend.explain.tag_evidence import TagEvidence, gather_evidence
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.design import Design, Window
-from tagcf.recommend.linear.model import Linear, Part
+from tagcf.recommend.linear.model import FittedLinear, Linear, Part
 from tagcf.recommend.linear.search import NEIGHBOURS, LinearSearch
 from tagcf.recommend.linear.solve import Ridge
 from tagcf.recommend.log_histories import log_histories
@@ -29,7 +30,7 @@ from tagcf.recommend.rank.fitted import FittedRanker
 from tagcf.recommend.rank.ranker import Ranker
 from tagcf.recommend.rank.utility import Utility
 from tagcf.recommend.scoring import Fitted, Model
-from tagcf.recommend.sequence.fusion import fuse
+from tagcf.recommend.sequence.fusion import FusedSearch
 from tagcf.recommend.sequence.transformer import Transformer, transformer_search
 from tagcf.recommend.steer import Rule
 from tagcf.settings import RecommendSettings
@@ -74,15 +75,21 @@ def train(
     )
     tell("model")
     fitted, worth = fit_model(histories, settings.model, carried.strength, seed, search=search)
-    ranker, utility = None, None
+    ranker, utility, unit = None, None, None
     if log.outcomes:
         tell("outcomes")
-        ranker = Ranker(threshold=threshold).fit(log, carried, effects)
+        # The model's score helps to predict; only where all candidates are predicted anyway.
+        if settings.utility and isinstance(fitted, FittedLinear):
+            unit = unit_of(fitted)
+            scores = cross_scores(fitted.settings, histories)
+            ranker = Ranker(threshold=threshold).fit(log, carried, effects, scores, n_scores=1)
+        else:
+            ranker = Ranker(threshold=threshold).fit(log, carried, effects)
         utility = _utility(settings, ranker)
     segments = tuple((one.name, one.levels) for one in log.segments)
     ids = [str(one) for one in log.users.ids.to_pylist()]
     return Trained(
-        models=Models(fitted, ranker, utility, settings.candidates),
+        models=Models(fitted, ranker, utility, settings.candidates, unit),
         catalogue=catalogue,
         people=People.of(ids, histories, segments, np.asarray(log.user_segments)),
         evidence=None if effects is None else _evidence(effects, carried, settings, log, utility),
@@ -122,12 +129,11 @@ def _chosen(name: str, valid: Holdout, beside: Beside) -> Chosen:
         return LinearSearch().choose(valid)
     if name == "transformer":
         return transformer_search(beside).choose(valid)
-    members = LinearSearch().choose(valid), transformer_search(beside).choose(valid)
-    return fuse(members, valid)
+    return FusedSearch(beside).choose(valid)
 
 
 def _plain(n_items: int, name: str, seed: int) -> Model:
-    """A model with its hyper-parameters as they are by default."""
+    """A model with its hyper-parameters as they are by default; nothing is fused unsearched."""
     if name == "transformer":
         return Transformer(seed=seed)
     if n_items <= DENSE_ITEMS:

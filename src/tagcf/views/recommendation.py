@@ -45,9 +45,7 @@ def tag_sentence(reason: TagReason, shares: Collection[str]) -> str:
 
 def event_sentence(reason: HistoryReason) -> str:
     """Say what an event of the history adds."""
-    return say(
-        "recommend.reason_event", item=reason.item, share=signed(reason.share, SCORE_DIGITS)
-    )
+    return say("recommend.reason_event", item=reason.item, share=signed(reason.share, SCORE_DIGITS))
 
 
 def fidelity_sentence(fidelity: Fidelity, n: int) -> str:
@@ -80,7 +78,9 @@ def change_sentence(change: Change) -> str:
         else say("recommend.rank_number", rank=change.rank)
     )
     weight = "" if change.weight is None else signed(change.weight, 2)
-    return say(f"recommend.change_{change.kind}", what=join(list(change.what)), weight=weight, rank=rank)
+    return say(
+        f"recommend.change_{change.kind}", what=join(list(change.what)), weight=weight, rank=rank
+    )
 
 
 def whose(user: str | None) -> str:
@@ -101,7 +101,9 @@ def verdict_sentence(found: Explanation) -> str:
 def acted_sentence(acted: Acted) -> str:
     """Name versions and settings."""
     settings = join([f"{name}={value}" for name, value in acted.settings])
-    return say("recommend.acted", model=acted.model, effects=acted.effects or "—", settings=settings)
+    return say(
+        "recommend.acted", model=acted.model, effects=acted.effects or "—", settings=settings
+    )
 
 
 def _score(value: float) -> str:
@@ -219,7 +221,7 @@ def sentences_of(item: RankedItem, shares: Collection[str]) -> Sequence[str]:
     """Why an item is in a list, in few words: its first tag, then the events behind it."""
     told = [tag_sentence(one, shares) for one in item.reasons[:1]]
     if item.history:
-        events = join([one.item for one in item.history])
+        events = join(list(dict.fromkeys(one.item for one in item.history)))
         told.append(say("recommend.because_events", items=events))
     told += [steered_sentence(one) for one in item.steered]
     return told or [say("recommend.no_clear_tag")]

@@ -9,6 +9,7 @@ the history's row, B drops out:
 
 so that scores are all that has to be known of the model, and what its reasons are for the items
 with a record, added up with the same weights, are the reasons for this one.
+A constant stands among the tags: the level that all items share is not the tags' to explain.
 (A map from content to a collaborative model's factors: Gantner et al. 2010, ICDM, "Learning
 attribute-to-feature mappings for cold-start recommendations"; here in closed form, for any model.)
 """
@@ -31,9 +32,9 @@ MOST_TAGS = 4096  # the inverse is a full table: the most carried are kept
 class TagRidge:
     """The map from scores of I items to scores by T tags."""
 
-    tags: sparse.csr_array  # (I, T) float32
+    tags: sparse.csr_array  # (I, T + 1) float32, the last a constant
     known: Mask  # (I,) items with a record: what is learnt from
-    inverse: NDArray[np.float32]  # (T, T)
+    inverse: NDArray[np.float32]  # (T + 1, T + 1)
 
     def predict(self, scores: Scores) -> Scores:
         """(U, I) what tags say, of (U, I) what the model says."""
@@ -59,7 +60,7 @@ def tag_ridge(tags: sparse.csr_array, known: Mask, penalty: float) -> TagRidge:
     penalty
         λ: items' worth of doubt in each tag.
     """
-    kept = _most_carried(tags, known)
+    kept = _with_constant(_most_carried(tags, known))
     rows = kept[np.flatnonzero(known)].astype(np.float64)
     gram = (rows.T @ rows).toarray()
     gram[np.diag_indices_from(gram)] += penalty
@@ -86,6 +87,11 @@ def _one_tags_worth(table: Floats) -> Floats:
     centred = table - table.mean(axis=0)
     size = float(np.sqrt((centred**2).sum(axis=1).mean()))
     return np.asarray(centred / (size or 1.0), np.float32)
+
+
+def _with_constant(tags: sparse.csr_array) -> sparse.csr_array:
+    ones = sparse.csr_array(np.ones((tags.shape[0], 1), np.float32))
+    return sparse.csr_array(sparse.hstack([tags, ones], format="csr"))
 
 
 def _most_carried(tags: sparse.csr_array, known: Mask) -> sparse.csr_array:

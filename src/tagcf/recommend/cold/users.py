@@ -60,7 +60,7 @@ def segment_prior(
     user, item = train.user, train.item
     shape = (len(train), train.n_items)
     events = sparse.csr_array((np.ones(item.size), (user, item)), shape=shape)
-    count = np.asarray(events.sum(axis=0)).ravel()
+    count: Floats = np.bincount(item, minlength=train.n_items).astype(np.float64)
     share = (count + 0.5) / (count.sum() + 0.5 * count.size)
     observed = np.asarray((membership.T @ events).toarray())
     total = observed.sum(axis=1, keepdims=True)
@@ -108,7 +108,7 @@ class FittedColdUsers:
 
     def scores(self, histories: Histories, at: Floats | None = None) -> Scores:
         """Score users of unknown segments."""
-        nobody = sparse.csr_array((len(histories), len(self.prior.lift)), dtype=np.float32)
+        nobody = sparse.csr_array(np.zeros((len(histories), len(self.prior.lift)), np.float32))
         return self.scores_of(histories, nobody, at)
 
     def scores_of(

@@ -36,7 +36,7 @@ class Attribution:
     without: Callable[[Mask], Floats]  # (m, L) events dropped -> (m,) scores
 
 
-def attribute(fitted: Fitted, history: Codes, items: Codes) -> Attribution:
+def attribute(fitted: Fitted, history: Codes, items: Codes, n_items: int) -> Attribution:
     """Tell what each event adds to each item's score.
 
     A linear model's score is the sum of its events' shares, exactly. Of other models a share is
@@ -48,10 +48,12 @@ def attribute(fitted: Fitted, history: Codes, items: Codes) -> Attribution:
         (H,) items, oldest first; unknown ones are passed over.
     items
         (m,) items, each once.
+    n_items
+        Size of the catalogue.
     """
     if isinstance(fitted, FittedLinear):
         return _exact(fitted, history, items)
-    return _occluded(fitted, history, items)
+    return _occluded(fitted, history, items, n_items)
 
 
 def _exact(fitted: FittedLinear, history: Codes, items: Codes) -> Attribution:
@@ -83,29 +85,24 @@ def _exact(fitted: FittedLinear, history: Codes, items: Codes) -> Attribution:
     return Attribution(place, share, base, "exact", without)
 
 
-def _occluded(fitted: Fitted, history: Codes, items: Codes) -> Attribution:
+def _occluded(fitted: Fitted, history: Codes, items: Codes, n_items: int) -> Attribution:
     place = np.arange(history.size)[-OCCLUDED:]
 
     def scores_of(variants: list[NDArray[np.int32]]) -> Floats:
-        n_items = _catalogue(fitted)
-        return fitted.scores(Histories.of([one.tolist() for one in variants], n_items))
+        found = fitted.scores(Histories.of([one.tolist() for one in variants], n_items))
+        return found.astype(np.float64)
 
     variants = [np.delete(history, at) for at in place]
-    whole = scores_of([history])[0, items].astype(np.float64)
+    whole = scores_of([history])[0, items]
     left = scores_of(variants)[:, items] if variants else np.zeros((0, items.size))
-    base = scores_of([history[:0]])[0, items].astype(np.float64)
+    base = scores_of([history[:0]])[0, items]
 
     def without(dropped: Mask) -> Floats:
         asked = [np.delete(history, place[row]) for row in dropped]
         found = scores_of(asked)
-        return found[np.arange(items.size), items].astype(np.float64)
+        return np.asarray(found[np.arange(items.size), items])
 
-    return Attribution(place, (whole - left).T.astype(np.float64), base, "occlusion", without)
-
-
-def _catalogue(fitted: Fitted) -> int:
-    empty = Histories.of([[]], 0)
-    return int(fitted.scores(empty).shape[1])
+    return Attribution(place, (whole - left).T, base, "occlusion", without)
 
 
 def told(

@@ -81,8 +81,8 @@ def _without(searched: Searched) -> Change | None:
     # Inside, what speaks for the item goes; outside, what speaks for the list's last one.
     gain = share[0] if searched.inside or len(share) < 2 else share[1] - share[0]
     order = [int(e) for e in np.argsort(-gain, kind="stable") if gain[e] > 0]
-    sets = [(e,) for e in order[:SINGLES]]
-    sets += list(combinations(order[:PAIRED], 2))
+    sets: list[tuple[int, ...]] = [(e,) for e in order[:SINGLES]]
+    sets += combinations(order[:PAIRED], 2)
     sets += [tuple(order[:n]) for n in range(3, min(LONGEST, len(order)) + 1)]
     history = searched.request.history
     for events in sets:

@@ -34,6 +34,7 @@ class Asked:
     times: Floats  # (H,) of the history's events
     acted: Acted
     notes: tuple[Reason, ...]
+    simulated: bool
 
 
 def explain_item(
@@ -43,7 +44,6 @@ def explain_item(
     asked: Asked,
     item: int,
     k: int,
-    simulated: bool,
 ) -> Explanation:
     """Explain one item; see `Recommender.explain`."""
     request = asked.request
@@ -56,7 +56,9 @@ def explain_item(
     listed = natural.item[natural.open][:k]
     rival = int(listed[-1]) if listed.size and (rank is None or rank > k) else None
     pair = [item] if rival is None else [item, rival]
-    shares = attribute(models.fitted, request.history, np.array(pair, np.int32))
+    shares = attribute(
+        models.fitted, request.history, np.array(pair, np.int32), len(catalogue.items)
+    )
     names = [catalogue.ids[request.history[e]] for e in shares.place]
     score = found.model[at] if at.size else np.full(1, np.nan)
     own = replace_rows(shares)
@@ -70,7 +72,9 @@ def explain_item(
             rival=None if rival is None else catalogue.ids[rival],
             gap=_gap(natural, found, item, rival),
             lacks=() if rival is None else _lacks(shares, names, asked.times),
-            tags=() if rival is None or evidence is None else _missing(evidence, catalogue, item, rival),
+            tags=()
+            if rival is None or evidence is None
+            else _missing(evidence, catalogue, item, rival),
         )
     searched = Searched(models, catalogue, evidence, request, item, rank, k, shares)
     return Explanation(
@@ -91,7 +95,7 @@ def explain_item(
         changes=() if had or not at.size else changes_of(searched),
         acted=asked.acted,
         notes=asked.notes,
-        simulated=simulated,
+        simulated=asked.simulated,
     )
 
 
@@ -131,9 +135,7 @@ def _gap(natural: Candidates, found: Candidates, item: int, rival: int | None) -
     return float(other[0] - own[0]) if own.size and other.size else None
 
 
-def _events(
-    shares: Attribution, names: list[str], times: Floats
-) -> tuple[HistoryReason, ...]:
+def _events(shares: Attribution, names: list[str], times: Floats) -> tuple[HistoryReason, ...]:
     """Events by how much they move the score, up or down."""
     order = np.argsort(-np.abs(shares.share[0]), kind="stable")[:EVENTS_TOLD].tolist()
     return tuple(
@@ -160,7 +162,7 @@ def _missing(
 ) -> tuple[TagReason, ...]:
     own = set(catalogue.tags_of(item))
     others = [tag for tag in catalogue.tags_of(rival) if tag not in own]
-    return tuple(one for one in evidence.of(others, 3) if one.delta > 0)
+    return evidence.raising(others, 3)
 
 
 def _rank_without(

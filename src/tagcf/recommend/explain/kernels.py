@@ -60,3 +60,56 @@ def add_scores_without(pieces, lengths, decays, scale, dropped, out):
                     break
                 out[j] += scale * np.exp(-decays[b] * age) * pieces[b, j, e]
                 age += 1
+
+
+@njit(cache=True, nogil=True)
+def events_before(user, ts, indptr, event_ts):
+    """(n,) place after the last event of each row's user that is earlier than the row."""
+    out = np.zeros(user.size, np.int64)
+    for r in range(user.size):
+        if user[r] < 0:
+            continue
+        low, high = indptr[user[r]], indptr[user[r] + 1]
+        out[r] = low
+        while low < high:  # NaN is never earlier, and nothing is earlier than NaN
+            middle = (low + high) // 2
+            if event_ts[middle] < ts[r]:
+                low = middle + 1
+            else:
+                high = middle
+        out[r] = low
+    return out
+
+
+@njit(cache=True, nogil=True)
+def add_sparse_pairs(
+    user, item, end, indptr, event, lengths, fades, scale, n_items, ptr, column, value, out
+):
+    """out[r] += score of row r's item after its user's events up to `end`; indices are sorted."""
+    for r in range(user.size):
+        if user[r] < 0:
+            continue
+        for b in range(lengths.size):
+            for e in range(max(indptr[user[r]], end[r] - lengths[b]), end[r]):
+                row = b * n_items + event[e]
+                low, high = ptr[row], ptr[row + 1]
+                while low < high:
+                    middle = (low + high) // 2
+                    if column[middle] < item[r]:
+                        low = middle + 1
+                    else:
+                        high = middle
+                if low < ptr[row + 1] and column[low] == item[r]:
+                    out[r] += scale * np.exp(-fades[b] * (end[r] - 1 - e)) * value[low]
+
+
+@njit(cache=True, nogil=True)
+def add_dense_pairs(user, item, end, indptr, event, lengths, fades, scale, n_items, table, out):
+    """As `add_sparse_pairs`, of a dense table."""
+    for r in range(user.size):
+        if user[r] < 0:
+            continue
+        for b in range(lengths.size):
+            for e in range(max(indptr[user[r]], end[r] - lengths[b]), end[r]):
+                fade = np.exp(-fades[b] * (end[r] - 1 - e))
+                out[r] += scale * fade * table[b * n_items + event[e], item[r]]

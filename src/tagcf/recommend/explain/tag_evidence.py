@@ -21,11 +21,15 @@ class TagEvidence:
     by_tag: dict[int, tuple[TagReason, ...]]
     version: str
 
-    def of(self, tags: Sequence[int], most: int | None = None) -> tuple[TagReason, ...]:
-        """Reasons of an item that carries these tags: what raises first, each tag in order."""
+    def of(self, tags: Sequence[int]) -> tuple[TagReason, ...]:
+        """All of an item that carries these tags: what raises first, each tag in order."""
         found = [reason for tag in tags for reason in self.by_tag.get(tag, ())]
         found.sort(key=lambda one: one.delta <= 0)  # stable
-        return tuple(found[:most])
+        return tuple(found)
+
+    def raising(self, tags: Sequence[int], most: int) -> tuple[TagReason, ...]:
+        """What speaks for an item that carries these tags."""
+        return tuple(one for one in self.of(tags)[:most] if one.delta > 0)
 
 
 def gather_evidence(

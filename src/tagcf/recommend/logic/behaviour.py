@@ -77,10 +77,9 @@ def _edges(
     top: int,
     min_users: int,
 ) -> sparse.csr_array:
-    engaged = np.ones(train.item.size, np.float32)
-    block = UserBlock(0, train.indptr, train.item, engaged, np.empty(0, np.float32))
+    block = UserBlock(0, train.indptr, train.item, np.ones(train.item.size), np.empty(0))
     if not train.item.size:
-        return sparse.csr_array(shape, dtype=np.float32)
+        return sparse.csr_array(np.zeros(shape, np.float32))
     sums = sum_pairs(lambda: [block], source[0], target[0], shown=False)
     lifts = lifts_of(sums, min_users)
     # The error of a log ratio of counts, one count a user: lifts_of's own is widened for tests.
@@ -101,7 +100,7 @@ def _strongest(weight: Floats, top: int) -> tuple[Codes, Codes]:
 def _frequent(train: Histories, table: sparse.csr_array) -> Codes:
     """Columns that most events carry, in their order."""
     count = np.bincount(train.item, minlength=train.n_items).astype(np.float64)
-    met = count @ (table != 0).astype(np.float64)
+    met = count @ abs(table).sign()
     most = np.argsort(-met, kind="stable")[:MOST]
     return np.sort(most[met[most] > 0]).astype(np.int32)
 

@@ -121,11 +121,13 @@ def _items(counts: sparse.csr_array, left: Floats, term: Floats, uncertain: Floa
 def _calibrated(
     y: Floats, user: np.ndarray, mean: float, count: Floats, spread: float
 ) -> tuple[Curve, Calibration]:
-    """Judge each period by the user's other periods."""
+    """Judge each period by the user's earlier ones: later ones are there only for who returned."""
     noise = max(mean * (1 - mean), 1e-9)
-    others = np.maximum(count[user] - 1, 0)
-    total = np.bincount(user, y - mean, len(count))[user] - (y - mean)
-    raw = mean + total * spread / (spread * others + noise)
+    first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)[user]
+    before = np.arange(user.size) - first  # periods come by user, then in time
+    total = np.concatenate([[0.0], np.cumsum(y - mean)])
+    earlier = total[:-1] - total[first]
+    raw = mean + earlier * spread / (spread * before + noise)
     half = (user % 2).astype(bool)
     bins = [Bins.over(float(raw.mean()), float(raw.std())) for _ in range(2)]
     for which in (0, 1):

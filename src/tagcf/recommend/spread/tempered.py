@@ -24,7 +24,7 @@ from tagcf.recommend.sequence.fusion import z_scores
 from tagcf.types import Floats
 
 LOSS = 0.001  # of NDCG@10 that further reach may cost
-STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
+STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.3)
 SHOWN = 10
 
 

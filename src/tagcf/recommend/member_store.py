@@ -1,4 +1,4 @@
-"""A fitted linear model as plain arrays and facts, and back."""
+"""Fitted models in closed form as plain arrays and facts, and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tagcf.recommend.baselines.co_visitation import CoVisitation, FittedCoVisitation
 from tagcf.recommend.linear.design import Design, Window
 from tagcf.recommend.linear.model import FittedLinear, Linear, Part
 from tagcf.recommend.linear.solve import Ridge
@@ -46,8 +47,20 @@ def linear_of(arrays: Arrays, facts: dict[str, Any]) -> FittedLinear:
     )
 
 
+def pair_arrays(fitted: FittedCoVisitation) -> tuple[Arrays, dict[str, Any]]:
+    """Counts of a co-visitation, and its settings."""
+    arrays = _written("pairs", fitted.pairs) | {"count": fitted.count}
+    return arrays, {"settings": asdict(fitted.settings)}
+
+
+def pairs_of(arrays: Arrays, facts: dict[str, Any]) -> FittedCoVisitation:
+    """Make the model of what `pair_arrays` gave."""
+    settings = CoVisitation(**facts["settings"])
+    return FittedCoVisitation(_read(arrays, "pairs"), arrays["count"], settings)
+
+
 def _written(name: str, table: Any) -> Arrays:
-    if not sparse.issparse(table):
+    if not isinstance(table, sparse.csr_array):
         return {name: table}
     return {
         f"{name}_data": table.data,
@@ -67,6 +80,4 @@ def _read(arrays: Arrays, name: str) -> Any:
 def _part(facts: dict[str, Any]) -> Part:
     design = facts["design"]
     windows = tuple(Window(**one) for one in design["windows"])
-    return Part(
-        Design(**(design | {"windows": windows})), Ridge(**facts["ridge"]), facts["weight"]
-    )
+    return Part(Design(**(design | {"windows": windows})), Ridge(**facts["ridge"]), facts["weight"])
