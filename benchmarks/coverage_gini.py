@@ -53,15 +53,19 @@ def main() -> None:
     options.add_argument("--base", default="linear")
     options.add_argument("--epochs", type=int, default=EPOCHS)
     asked = options.parse_args()
-    path = RESULTS / "coverage_gini.json"
-    known: dict[str, Any] = {}
-    if path.exists():
-        known = json.loads(path.read_text("utf-8"))["catalogues"]
     for name in asked.data.split(","):
         order = {"base": asked.base, "epochs": asked.epochs}
         run = run_child(sys.executable, "benchmarks.coverage_gini", name, **order)
-        known[name] = {"measured": facts(), **run}
-        write_result("coverage_gini", {"catalogues": known})
+        found = {**_recorded(), name: {"measured": facts(), **run}}
+        write_result("coverage_gini", {"catalogues": found})
+
+
+def _recorded() -> dict[str, Any]:
+    path = RESULTS / "coverage_gini.json"
+    if not path.exists():
+        return {}
+    known: dict[str, Any] = json.loads(path.read_text("utf-8"))["catalogues"]
+    return known
 
 
 def measure(name: str, base: str, epochs: int) -> dict[str, Any]:

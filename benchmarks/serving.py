@@ -8,6 +8,7 @@ time, in one thread: wall and CPU time per request, by percentiles, with what it
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ def platform(n_items: int, n_users: int, seed: int = 0) -> tuple[EventLog, TagMa
     taste = rng.integers(0, GROUPS, (n_users, 3))
     group = taste[user, rng.integers(0, 3, n)]
     members = n_items // GROUPS
-    within = (members * rng.random(n) ** 2).astype(np.int64)  # the first of a group are popular
+    within = (members * rng.random(n) ** 4).astype(np.int64)  # the first of a group are popular
     item = np.where(rng.random(n) < 0.2, rng.integers(0, n_items, n), group * members + within)
     carried = rng.random((n_items, TAGS)) < 4 / TAGS
     effect = rng.normal(0, 0.05, TAGS) * (rng.random(TAGS) < 0.5)
@@ -134,6 +135,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     result = {
         "simulated": True,
+        "load_average": [round(one, 1) for one in os.getloadavg()],  # of what else ran
         "items": len(log.items),
         "users": len(log.users),
         "rows": log.n_rows,

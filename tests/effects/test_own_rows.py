@@ -9,7 +9,7 @@ import pytest
 
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.effects.estimate import estimate_effects
-from tagcf.effects.linear import own_rows
+from tagcf.effects.linear import own_rows, seen
 from tagcf.effects.methods import Joint
 from tagcf.effects.task import Question
 from tagcf.types import EventLog, TagMatrix
@@ -103,10 +103,100 @@ def test_total_effects_refit_what_was_kept(monkeypatch: pytest.MonkeyPatch) -> N
             assert other.se == pytest.approx(one.se, rel=1e-4)
 
 
-def test_a_value_unseen_in_the_sample_still_counts() -> None:
-    """A column that is constant in the sample may vary in the log."""
-    sample = np.column_stack([np.ones(50), np.arange(50.0)])
-    whiten = own_rows.Whitening.of(sample)
-    rows = np.array([[1.0, 3.0], [5.0, 3.0]])
-    assert np.linalg.matrix_rank(whiten(rows) - whiten(rows)[0]) == 1
-    assert whiten(sample)[:, 1:].std() == pytest.approx(1.0, rel=0.5)
+def _both(
+    monkeypatch: pytest.MonkeyPatch, log: EventLog, carried: np.ndarray, question: Question | None
+) -> None:
+    """Compare what both paths tell."""
+    order = [int(log.items[at]) for at in range(len(log.items))]
+    tags = tags_from_arrays(log.items, carried[order], list("abcd"))
+    using = Joint(knots=0)
+    monkeypatch.setattr(own_rows, "FEWEST_CONTROLS", 10**12)
+    summed = estimate_effects(log, tags, using, question).effects
+    monkeypatch.setattr(own_rows, "FEWEST_CONTROLS", 0)
+    kept = estimate_effects(log, tags, using, question).effects
+    assert sum(one.estimate is not None for one in summed) >= 4
+    for one, other in zip(summed, kept, strict=True):
+        assert (one.verdict, one.reason) == (other.verdict, other.reason)
+        if one.estimate is not None and one.se is not None:
+            assert other.estimate == pytest.approx(one.estimate, abs=1e-3 * one.se)
+            assert other.se == pytest.approx(one.se, rel=1e-3)
+
+
+def test_a_control_that_is_narrow_within_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digits that a sample of everybody cannot save: such a fit is summed after all."""
+    random = np.random.default_rng(1)
+    inside = random.random(ROWS) < 0.2
+    x = np.where(inside, 3 + 1e-4 * random.normal(size=ROWS), random.normal(size=ROWS))
+    carried = (random.random((ROWS, 4)) < 0.3).astype(float)
+    carried[:, 0] = np.where(inside, x > 3, carried[:, 0])
+    y = np.where(inside, (x - 3) * 5e4, 0) + carried[:, 1] + random.normal(size=ROWS)
+    log = log_from_arrays(
+        item=np.arange(ROWS),
+        outcomes={"y": y},
+        covariates={"x": x},
+        segments={"s": np.where(inside, "b", "a")},
+    )
+    _both(monkeypatch, log, carried, Question(by=(("s",),)))
+
+
+def test_first_rows_may_all_be_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    carried = (random.random((ROWS, 4)) < 0.3).astype(float)
+    y = np.where(np.arange(ROWS) < 200, 0.1, 1e4 * random.normal(size=ROWS) + carried[:, 0])
+    covariates = {"x": random.normal(size=ROWS)}
+    log = log_from_arrays(
+        item=np.arange(ROWS), outcomes={"y": y}, covariates=covariates, batch_rows=100
+    )
+    _both(monkeypatch, log, carried, None)
+
+
+def test_directions_that_the_sample_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two covariates are the same in the rows drawn, and differ in few others."""
+    random = np.random.default_rng(3)
+    one = random.normal(size=ROWS)
+    few = random.random(ROWS) < 0.01
+    other = np.clip(one + few * random.normal(size=ROWS), one.min(), one.max())
+    carried = (random.random((ROWS, 4)) < 0.3).astype(float)
+    carried[:, 0] = (other > one) | (random.random(ROWS) < 0.02)
+    y = 3 * one + 20 * (other - one) + carried[:, 1] + random.normal(size=ROWS)
+    monkeypatch.setattr(seen, "SAMPLE_ROWS", 50)
+    covariates = {"one": one, "other": other}
+    log = log_from_arrays(item=np.arange(ROWS), outcomes={"y": y}, covariates=covariates)
+    _both(monkeypatch, log, carried, None)
+
+
+@pytest.mark.parametrize("errors", ["CR3", "CR1"])
+def test_a_tag_on_one_cluster_is_not_told(errors: str) -> None:
+    """Its score is nothing, by least squares; all the others say nothing of it."""
+    random = np.random.default_rng(0)
+    cluster = np.arange(ROWS) // 50
+    carried = np.column_stack([cluster == 0, random.random(ROWS) < 0.4]).astype(float)
+    y = 0.5 * random.normal(size=ROWS // 50)[cluster] + random.normal(size=ROWS)
+    log = log_from_arrays(
+        item=np.arange(ROWS),
+        outcomes={"y": y},
+        covariates={"x": random.normal(size=ROWS)},
+        clusters={"series": np.array([f"c{at:03}" for at in cluster])},
+    )
+    order = [int(log.items[at]) for at in range(len(log.items))]
+    tags = tags_from_arrays(log.items, carried[order], ["t", "u"])
+    found = estimate_effects(log, tags, Joint(errors=errors)).effects  # type: ignore[arg-type]
+    assert [one.verdict == "cannot tell" for one in found] == [True, False]
+
+
+@pytest.mark.parametrize("errors", ["CR3", "CR1"])
+def test_authors_and_no_controls(errors: str) -> None:
+    random = np.random.default_rng(0)
+    item = np.concatenate([np.arange(400), random.integers(400, size=2_600)])
+    author = np.arange(400) // 4
+    carried = (random.random((400, 3)) < 0.4).astype(float)
+    log = log_from_arrays(
+        item=item,
+        outcomes={"y": carried[item, 0] + random.normal(size=item.size)},
+        author=author.astype(str),
+        clusters={"author": author[item].astype(str), "week": (item % 7).astype(str)},
+    )
+    order = [int(log.items[at]) for at in range(len(log.items))]
+    tags = tags_from_arrays(log.items, carried[order], list("abc"))
+    found = estimate_effects(log, tags, Joint(errors=errors)).effects  # type: ignore[arg-type]
+    assert found[0].estimate == pytest.approx(1.0, abs=0.2)

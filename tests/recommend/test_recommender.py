@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tagcf
 from tagcf.data.arrays import log_from_arrays
 from tagcf.errors import DataError, EstimationError, QuestionError, UnknownNameError
+from tagcf.recommend.pipeline import best
 from tagcf.recommend.recommender import Recommender
 from tagcf.settings import RecommendSettings
 from tagcf.types import EventLog
@@ -312,3 +315,14 @@ def test_a_utility_of_an_unknown_outcome() -> None:
 
 def test_public_name() -> None:
     assert tagcf.Recommender is Recommender
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 900), st.integers(1, 60), st.integers(1, 40), st.integers(0, 10_000))
+def test_the_best_are_those_of_a_full_sort(size: int, n: int, levels: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = (rng.integers(0, levels, size) / levels).astype(np.float32)
+    scores[rng.random(size) < 0.3] = -np.inf
+    order = np.lexsort((np.arange(size), -scores))
+    expected = order[np.isfinite(scores[order])][:n]
+    assert best(scores, n).tolist() == expected.tolist()

@@ -84,12 +84,25 @@ def _of_part(part: Part, using: Using) -> TagEffects:
     tags, left_out = split_by_reach(tags, question)
     left_out += [LeftOut(*member) for member in (*members, *part.refused)]
     refused = replace(_only_refused(log, left_out, using, question), tags_version=tags.version)
+    refused = replace(refused, effects=refused.effects + _untold(part, using))
     if not tags.tags:
         return refused
     task = Task(log, tags, ItemTags.of_matrix(tags, question.threshold), question)
     found = _by_method(task, using)
     every = found.effects + refused.effects
     return replace(found, effects=every, tags_version=tags.version)
+
+
+def _untold(part: Part, using: Using) -> tuple[Effect, ...]:
+    """Effects on the outcomes that a part of the log cannot tell."""
+    periods = replace(part.log, outcomes=(), derived=part.untold)
+    carried = part.tags.carried(part.question.threshold).sum(axis=0).tolist()
+    alone = [
+        LeftOut(tag, int(items), Reason("reason.mined_periods"))
+        for tag, items in zip(part.tags.tags, carried, strict=True)
+        if part.told is not None and tag.slug in part.told
+    ]
+    return _only_refused(periods, alone, using, part.question).effects
 
 
 def _by_method(task: Task, using: Using) -> TagEffects:

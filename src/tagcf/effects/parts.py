@@ -20,7 +20,17 @@ import numpy as np
 from tagcf.effects.estimates import CLAIMS, FALSE_DISCOVERY_RATE
 from tagcf.effects.multiplicity import false_discovery
 from tagcf.effects.task import Question, select
-from tagcf.types import Effect, EventBatch, EventLog, Mask, Reason, Tag, TagEffects, TagMatrix
+from tagcf.types import (
+    Effect,
+    EventBatch,
+    EventLog,
+    Mask,
+    Outcome,
+    Reason,
+    Tag,
+    TagEffects,
+    TagMatrix,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class Part:
     question: Question
     told: frozenset[str] | None  # slugs; None: all
     refused: tuple[tuple[Tag, int, Reason], ...] = ()  # too few items left: tag, items, reason
+    # Outcomes of user-periods: on some of the items' rows, people who came back look as if gone.
+    untold: tuple[Outcome, ...] = ()
 
 
 def parts_of(log: EventLog, tags: TagMatrix, question: Question) -> tuple[Part, ...]:
@@ -102,9 +114,14 @@ def effects_by_part(parts: Sequence[Part], found: TagEffects) -> list[TagEffects
     def own(part: Part) -> TagEffects:
         if part.told is None:
             kept = tuple(effect for effect in found.effects if effect.tag not in apart)
-            return replace(found, effects=kept)
+            return replace(
+                found,
+                effects=kept,
+                balance=tuple(row for row in found.balance if row.tag not in apart),
+            )
         kept = tuple(effect for effect in found.effects if effect.tag in part.told)
-        return replace(found, effects=kept, joint=())
+        balance = tuple(row for row in found.balance if row.tag in part.told)
+        return replace(found, effects=kept, joint=(), balance=balance)
 
     return [own(part) for part in parts]
 
@@ -131,15 +148,18 @@ def _unseen_part(
         if tag.slug not in slugs:
             continue
         if n < question.min_items or int(shown.sum()) - n < question.min_items:
-            refused.append((tag, n, _too_few(tags, tag, n, question)))
+            refused.append((tag, n, _too_few(tags, tag, n, int(shown.sum()) - n, question)))
         else:
             told.append(tag.slug)
     gone = {tag.slug for tag, _, _ in refused}
     kept = [k for k, tag in enumerate(chosen.tags) if tag.slug not in gone] if told else []
-    return Part(rows, select(chosen, kept), question, frozenset(slugs), tuple(refused))
+    rows, told_tags = replace(rows, derived=()), frozenset(slugs)
+    return Part(rows, select(chosen, kept), question, told_tags, tuple(refused), log.derived)
 
 
-def _too_few(tags: TagMatrix, tag: Tag, items: int, question: Question) -> Reason:
+def _too_few(tags: TagMatrix, tag: Tag, items: int, without: int, question: Question) -> Reason:
+    if items >= question.min_items:
+        return Reason("reason.mined_without", (("n", without), ("need", question.min_items)))
     carried = tags.carried(question.threshold)
     at = next(k for k, one in enumerate(tags.tags) if one.slug == tag.slug)
     facts = {"n": items, "all": int(carried[:, [at]].sum()), "need": question.min_items}

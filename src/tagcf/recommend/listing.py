@@ -68,7 +68,7 @@ def listed(
     shares = attribute(models.fitted, request.history, shown.item, len(catalogue.items))
     names = [catalogue.ids[request.history[e]] for e in shares.place]
     because = told(shares, names, times[shares.place], found.model[at])
-    traces = [steered_at(found, request, int(one)) for one in at] if request.rules else []
+    traces = steered_of(found, request, at) if request.rules else []
     return tuple(
         RankedItem(
             item=catalogue.ids[item],
@@ -102,26 +102,22 @@ def outcomes_of(
     ]
 
 
-def steered_at(found: Candidates, request: Request, at: int) -> tuple[Steered, ...]:
-    """What each rule did to the candidate at a place."""
-    item = int(found.item[at])
-    rank = found.rank_of(item) or 0
-    traces = []
+def steered_of(
+    found: Candidates, request: Request, at: NDArray[np.int64]
+) -> list[tuple[Steered, ...]]:
+    """What each rule did to the candidates at some places."""
+    rank = found.ranks()[at].tolist()
+    traces: list[list[Steered]] = [[] for _ in rank]
     for r, one in enumerate(request.rules):
-        moved = float(found.change[r, at])
-        if moved == 0.0:
-            continue
-        traces.append(
-            Steered(
-                rule=one.rule.label,
-                tag=one.rule.tag,
-                weight=one.weight,
-                score_change=moved,
-                rank=rank,
-                rank_without=found.rank_of(item, without=r) if found.entered[at] else None,
-            )
-        )
-    return tuple(traces)
+        moved = found.change[r, at].tolist()
+        without = found.ranks(without=r)[at].tolist()
+        for j, change in enumerate(moved):
+            if change != 0.0:
+                before = without[j] if found.entered[at[j]] else None
+                traces[j].append(
+                    Steered(one.rule.label, one.rule.tag, one.weight, change, rank[j], before)
+                )
+    return [tuple(one) for one in traces]
 
 
 def blocked_from(

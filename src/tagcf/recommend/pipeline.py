@@ -16,6 +16,8 @@ from tagcf.recommend.scoring import Fitted
 from tagcf.recommend.steer import Acting, added
 from tagcf.types import Codes, Floats, Mask
 
+SAMPLED = 16  # every so many-th score is in the sample
+LOWEST = np.finfo(np.float32).min
 BLOCKED = 100  # blocked items looked at, to tell which of them the list would have had
 
 
@@ -49,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """n candidates of a request, best first.
+    """n candidates of a request, best first; equal ones keep their order.
 
     `change` is what each rule adds; `blocked` has the first rule that takes a candidate out, −1
     where none does.
@@ -71,24 +73,28 @@ class Candidates:
         """(n,) not blocked."""
         return self.blocked < 0
 
-    def rank_of(self, item: int, without: int | None = None) -> int | None:
-        """Rank among what is not blocked, from 1; None where it is no candidate or blocked.
+    def rank_of(self, item: int) -> int | None:
+        """Rank among what is not blocked, from 1; None where it is no candidate or blocked."""
+        at = np.flatnonzero(self.item == item)
+        rank = int(self.ranks()[at[0]]) if at.size else 0
+        return rank or None
+
+    def ranks(self, without: int | None = None) -> NDArray[np.int64]:
+        """(n,) ranks among what is not blocked, from 1; 0 where blocked.
 
         Parameters
         ----------
         without
             A rule that is not to act.
         """
-        at = np.flatnonzero(self.item == item)
-        score, free = self.score, self.open
-        if without is not None:
-            score = score - self.change[without]
-            free = free | (self.blocked == without)
-        if not at.size or not free[at[0]]:
-            return None
-        mine = score[at[0]]
-        ahead = free & ((score > mine) | ((score == mine) & (np.arange(len(score)) < at[0])))
-        return 1 + int(ahead.sum())
+        out = np.zeros(self.item.size, np.int64)
+        if without is None:
+            at = np.flatnonzero(self.open)
+        else:
+            at = np.flatnonzero(self.open | (self.blocked == without))
+            at = at[np.argsort(self.change[without][at] - self.score[at], kind="stable")]
+        out[at] = np.arange(1, at.size + 1)
+        return out
 
 
 def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> Candidates:
@@ -96,9 +102,10 @@ def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> C
     history = Histories.of([request.history.tolist()], len(catalogue.items))
     scores = models.fitted.scores(history)[0]
     usable = np.isfinite(scores)
-    if not usable.all():
+    unusable = scores.size - int(np.count_nonzero(usable))
+    if unusable:
         scores = np.where(usable, scores, np.nan).astype(np.float32)
-    pool, entered = _pool(models, scores, request, len(catalogue.items))
+    pool, entered = _pool(models, scores, unusable, request)
     model = scores[pool].astype(np.float64)
     outcomes, own = None, model
     if models.ranker is not None and models.utility is not None and pool.size:
@@ -131,16 +138,17 @@ def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> C
         entered=entered[order],
         outcomes=None if outcomes is None else outcomes[order],
         all_scores=scores,
-        unusable=int((~usable).sum()),
+        unusable=unusable,
     )
 
 
 def _pool(
-    models: Models, scores: NDArray[np.float32], request: Request, n_items: int
+    models: Models, scores: NDArray[np.float32], unusable: int, request: Request
 ) -> tuple[Codes, Mask]:
     """Candidates without and with the rules, and the best of what rules block."""
+    n_items = scores.size
     if request.allowed is None:
-        free = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+        free = np.nan_to_num(scores, nan=-np.inf) if unusable else scores.copy()
     else:
         free = np.full(n_items, -np.inf, np.float32)
         shown = request.allowed[~np.isnan(scores[request.allowed])]
@@ -180,6 +188,12 @@ def _marked(parts: Sequence[NDArray[np.integer]], n_items: int) -> Mask:
 
 def best(scores: NDArray[np.float32], n: int) -> Codes:
     """At most n items of largest score, best first, equal ones in their order; −inf is left out."""
+    sample = scores[::SAMPLED]  # tells where about the edge is
+    place = sample.size - 2 * (n // SAMPLED) - SAMPLED
+    if place > 0:
+        near = np.flatnonzero(scores >= max(np.partition(sample, place)[place], LOWEST))
+        if n <= near.size < scores.size // 2:
+            return near[best(scores[near], n)].astype(np.int32)
     if n < scores.size:
         edge = np.partition(scores, scores.size - n)[scores.size - n]
         found = np.flatnonzero((scores >= edge) & (scores > -np.inf))

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tagcf.errors import EstimationError, QuestionError
+from tagcf.errors import QuestionError
 from tagcf.recommend.asking import Asking, Who, ask, make_list
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.events import Updated, parse_events
 from tagcf.recommend.explain.explanation import explain_item
 from tagcf.recommend.explain.tag_evidence import TagEvidence
+from tagcf.recommend.learning import Forgotten, forgotten, learned, take_in
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.listing import Showing
 from tagcf.recommend.people import People
 from tagcf.recommend.pipeline import Models
-from tagcf.recommend.rank.fitted import FittedRanker
 from tagcf.recommend.steer import Rule, check_rules
 from tagcf.recommend.train import Trained, train
 from tagcf.settings import RecommendSettings
 from tagcf.types import EventLog, Explanation, Ranking, TagEffects, TagMatrix
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What `Recommender.forget` took out, and what keeps traces until it is trained again."""
-
-    events: int
-    exact: bool  # the model's statistics equal those of training without the user
-    until_retrained: tuple[str, ...]
 
 
 class Recommender:
@@ -43,7 +34,7 @@ class Recommender:
 
     def __init__(self, trained: Trained) -> None:
         self._trained = trained
-        self._learned = 0  # events taken in since the model was fitted or loaded
+        self._changes = 0  # events taken in and users forgotten since it was fitted or loaded
 
     @classmethod
     def fit(
@@ -160,9 +151,9 @@ class Recommender:
 
     @property
     def version(self) -> str:
-        """Version of the model, with the number of events since."""
+        """Version of the model, with the number of events and unlearnt users since."""
         base = self._trained.version
-        return f"{base}+{self._learned}" if self._learned else base
+        return f"{base}+{self._changes}" if self._changes else base
 
     # ── lists ───────────────────────────────────────────────────────────────
     def recommend(
@@ -273,18 +264,9 @@ class Recommender:
         DataError
             A column is missing or of another type.
         """
-        taken = repeated = unknown = 0
-        before = len(self.people.ids)
-        for user, item, ts in list(parse_events(events)):  # all are read before any is taken in
-            code = self.catalogue.position.get(item, -1)
-            if code < 0 or not user:
-                unknown += 1
-            elif self.people.add(user, code, ts):
-                taken += 1
-            else:
-                repeated += 1
-        self._learned += taken
-        return Updated(taken, repeated, unknown, len(self.people.ids) - before)
+        done = take_in(self._trained, list(parse_events(events)))  # all are read, then taken in
+        self._changes += done.events
+        return done
 
     def learn(self) -> int:
         """Fold the events since training into the model; returns how many there were.
@@ -300,12 +282,7 @@ class Recommender:
         count = sum(len(items) for _, items in self.people.recent.values())
         if not count:
             return 0
-        fitted = self.models.fitted
-        if not isinstance(fitted, FittedLinear):
-            raise EstimationError("recommend.cannot_learn", model=self.settings.model)
-        before, after = self.people.before_and_after()
-        self._refitted(fitted.update(before, after))
-        self.people.settle()
+        self._trained = learned(self._trained)
         return count
 
     def forget(self, user: str) -> Forgotten:
@@ -319,24 +296,9 @@ class Recommender:
         UnknownNameError
             There is no such user.
         """
-        at = self.people.require(user)
-        events = len(self.people.history(at)[0])
-        was = self.people.forget(at)
-        fitted = self.models.fitted
-        exact = isinstance(fitted, FittedLinear)
-        if isinstance(fitted, FittedLinear) and was.item.size:
-            self._refitted(fitted.unlearn(was))
-        ranker = self.models.ranker
-        if ranker is not None and at < len(ranker.tables.user) - 1:
-            forget_ranked(ranker, at)
-        left: list[str] = [] if exact else [self.settings.model]
-        if ranker is not None:
-            left.append("outcomes")
-        return Forgotten(events, exact, tuple(left))
-
-    def _refitted(self, fitted: FittedLinear) -> None:
-        models = replace(self.models, fitted=fitted)
-        self._trained = replace(self._trained, models=models)
+        self._trained, done = forgotten(self._trained, user)
+        self._changes += 1
+        return done
 
     # ── on disk ─────────────────────────────────────────────────────────────
     def save(self, path: str | Path) -> Path:
@@ -364,16 +326,6 @@ class Recommender:
         from tagcf.recommend.model_store import load_trained
 
         return cls(load_trained(Path(path)))
-
-
-def forget_ranked(ranker: FittedRanker, user: int) -> None:
-    """Give a user the rows of an unknown one, in place."""
-    tables = ranker.tables
-    for table in (tables.user, tables.user_record, tables.user_context, tables.tastes):
-        table[user] = table[-1]
-    ranker.covariates.user[user] = ranker.covariates.user[-1]
-    for one in ranker.returns:
-        one.user[user] = one.user[-1]
 
 
 def _positive(k: int) -> None:

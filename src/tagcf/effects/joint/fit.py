@@ -50,6 +50,7 @@ class Fit:
     items: Floats  # (T,) items that carry the tag, among the rows used
     groups: Floats  # (T,) fixed-effect groups in which the tag varies
     varies: Mask  # (K,) the outcome is not the same in all rows
+    whitened: bool = False  # the controls are not as they stand (`joint.own_rows`)
 
     @property
     def tags(self) -> Floats:

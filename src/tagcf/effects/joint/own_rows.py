@@ -11,7 +11,12 @@ from tagcf.effects.linear.cell_tags import ItemTags
 from tagcf.effects.linear.cells import CellSums
 from tagcf.effects.linear.clustered import Errors, clustered_errors
 from tagcf.effects.linear.design import Design
-from tagcf.effects.linear.own_rows import keep_rows, partial_out_rows, row_scores
+from tagcf.effects.linear.own_rows import (
+    keep_rows,
+    partial_out_rows,
+    row_scores,
+    trustworthy,
+)
 from tagcf.effects.linear.solve import Partialled, Solution, solve
 from tagcf.effects.methods import Joint
 from tagcf.types import EventLog
@@ -19,8 +24,10 @@ from tagcf.types import EventLog
 
 def fit_own_rows(
     log: EventLog, items: ItemTags, wanted: Wanted, outcomes: tuple[int, ...], using: Joint
-) -> Fit:
+) -> Fit | None:
     """Fit as `fit.fit_each` does. Controls of the fit are whitened, and items have no effects.
+
+    None where the rows are such that single precision would not do (`trustworthy`).
 
     Parameters
     ----------
@@ -33,6 +40,8 @@ def fit_own_rows(
         errors = _errors(log, design, base.sums, base.part, solved, using)
         return replace(base, solved=solved, errors=errors, by_rows=solved.coef)
     kept = keep_rows(log, items, design, outcomes)
+    if not trustworthy(kept):
+        return None
     part = partial_out_rows(kept)
     solved = solve(part, wanted.columns)
     shown = np.zeros(len(items), dtype=bool)
@@ -53,6 +62,7 @@ def fit_own_rows(
         items=carriers,
         groups=((carriers > 0) & (carriers < np.count_nonzero(shown))).astype(float),
         varies=kept.outcomes_vary(),
+        whitened=True,
     )
 
 

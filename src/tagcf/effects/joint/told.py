@@ -91,7 +91,12 @@ def _fits(
     if not all(rows_are_items(task.log, one.design) for one in wanted):
         return fit_each(task.log, task.carries, wanted, outcomes, using)
     items = item_tags(task.carries)
-    return [fit_own_rows(task.log, items, one, outcomes, using) for one in wanted]
+    fits = []
+    for one in wanted:
+        summed = one.base is not None and not one.base.whitened
+        fit = None if summed else fit_own_rows(task.log, items, one, outcomes, using)
+        fits.append(fit or fit_each(task.log, items, (one,), outcomes, using)[0])
+    return fits
 
 
 def _dealt(fits: list[Fit], grounds: Sequence[Sequence[Wanted]]) -> list[list[Fit]]:

@@ -24,7 +24,10 @@ from tagcf.types import EventBatch, EventLog, Floats, Mask
 
 FEWEST_CONTROLS = 1_000_000  # cells × controls from which this pays
 TOGETHER = 8_192  # rows of a product
-COLLINEAR = 1e-10  # share of the sample's variance in a direction that is rounding
+SAME = 1e-9  # share of an outcome's size that is rounding
+COLLINEAR = 1e-10  # share of the variance in a direction that is rounding, as in `solve`
+NARROW = 1e-3  # share of a column's squares about its mean below which digits are lost
+ALIKE = 1e-3  # eigenvalue of the controls' correlations below which they are too much alike
 FAR = 1e3  # standard deviations from zero beyond which single precision would blur an outcome
 
 
@@ -44,7 +47,8 @@ class Whitening:
     """Controls minus a mean, turned and scaled to be about orthonormal."""
 
     mean: Floats  # (P,)
-    turn: Floats  # (P, Q), Q <= P: directions that vary
+    turn: Floats  # (P, P)
+    rounding: float  # mean square of a whitened control that is a copy of others
 
     @staticmethod
     def of(sample: Floats) -> Whitening:
@@ -57,8 +61,10 @@ class Whitening:
         scaled = centred / scale
         gram = scaled.T @ scaled / max(len(sample), 1) + np.diag(constant.astype(float))
         values, vectors = np.linalg.eigh(gram)
-        kept = values > COLLINEAR * values.max(initial=0.0)
-        return Whitening(mean, vectors[:, kept] / np.sqrt(values[kept]) / scale[:, None])
+        # A direction that the sample does not know may vary in the log: it stays as it is.
+        rounding = COLLINEAR * float(values.max(initial=0.0))
+        size = np.sqrt(np.where(values > rounding, values, 1.0))
+        return Whitening(mean, vectors / size / scale[:, None], rounding)
 
     def __call__(self, x: Floats) -> Floats:
         """(n, Q) of controls (n, P)."""
@@ -76,6 +82,7 @@ class OwnRows:
     gram: Floats  # (Q + T + 1 + K, ·) of [controls, tags, 1, outcomes]; outcomes standardised
     center: Floats  # (K,) of the outcomes in `gram`
     scale: Floats  # (K,)
+    rounding: float  # as in `Whitening`
 
     @property
     def at(self) -> tuple[slice, slice, int, slice]:
@@ -164,7 +171,7 @@ def keep_rows(log: EventLog, items: ItemTags, design: Design, outcomes: tuple[in
         xy=found[:n_columns, here] * scale + np.outer(found[:n_columns, here.start - 1], center),
         yy=_squares(found, here, center, scale),
     )
-    return OwnRows(sums, tags, found, center, scale)
+    return OwnRows(sums, tags, found, center, scale, whiten.rounding)
 
 
 def _fill(out: Floats, tags: CellTags, block: Block, x: Floats, y: Floats) -> None:
@@ -179,8 +186,8 @@ def _standard(log: EventLog, design: Design, outcomes: tuple[int, ...]) -> tuple
     for batch in log.batches():
         y = block_of(log, batch, design, outcomes).y
         if len(y):
-            spread = y.std(axis=0)
-            return y.mean(axis=0), np.where(spread > 0, spread, 1.0)
+            mean, spread = y.mean(axis=0), y.std(axis=0)
+            return mean, np.where(spread > SAME * np.abs(y).max(axis=0), spread, 1.0)
     return np.zeros(len(outcomes)), np.ones(len(outcomes))
 
 
@@ -193,12 +200,38 @@ def _squares(gram: Floats, here: slice, center: Floats, scale: Floats) -> Floats
     )
 
 
+def trustworthy(kept: OwnRows) -> bool:
+    """Whether single precision holds what the answer needs.
+
+    Not where the rows used differ much from the sample that whitened them: a control far from its
+    mean there and narrow, or several that are much alike; nor where outcomes are far from those of
+    the first rows.
+    """
+    controls, _, one, outcomes = kept.at
+    if not np.isfinite(kept.gram).all() or kept.weight <= 0:
+        return False
+    squares = np.diag(kept.gram)
+    about = kept.gram - np.outer(kept.gram[:, one], kept.gram[one]) / kept.weight
+    left = np.diag(about)
+    there = left > kept.rounding * kept.weight
+    x, y = there[controls], left[outcomes] > SAME * squares[outcomes]
+    near = (left[controls] > NARROW * squares[controls])[x].all()
+    near &= (left[outcomes] > NARROW * squares[outcomes])[y].all()
+    xx = about[controls, controls][np.ix_(x, x)]
+    scale = np.sqrt(np.maximum(np.diag(xx), 1e-300))
+    alike = np.linalg.eigvalsh(xx / np.outer(scale, scale))
+    return bool(near and (alike > ALIKE).all())
+
+
 def partial_out_rows(kept: OwnRows) -> Partialled:
     """Take the mean and the controls out of tags and outcomes, as `solve.partial_out` does."""
     sums, gram = kept.sums, kept.gram
     controls, tags, one, outcomes = kept.at
     total = max(kept.weight, 1e-300)
     about = gram - np.outer(gram[:, one], gram[one]) / total  # about the means
+    unknown = np.diag(about)[controls] < kept.rounding * total  # copies of others, up to rounding
+    about[controls][unknown] = 0.0
+    about[:, controls][:, unknown] = 0.0
     xd, xx = about[controls, tags], about[controls, controls]
     xy, dy = about[controls, outcomes] * kept.scale, about[tags, outcomes] * kept.scale
     xx_inverse = pseudo_inverse(xx)

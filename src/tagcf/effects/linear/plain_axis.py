@@ -5,18 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from tagcf.effects.linear.axis import Axis, Pieces, Squares
-from tagcf.effects.linear.cluster_blocks import ClusterBlock, cluster_blocks
-from tagcf.effects.linear.concentration import effective_of_moves, sum_runs
+from tagcf.effects.linear.cluster_blocks import ClusterBlock, Positions, cluster_blocks
+from tagcf.effects.linear.concentration import (
+    Concentration,
+    effective_of_moves,
+    spread_of,
+    sum_runs,
+)
 from tagcf.effects.linear.kernels import add_products, add_tags, add_vectors, take_group_means
-from tagcf.effects.linear.scores import MOST_CLUSTERS, most_clusters
-from tagcf.types import Codes, Floats
+from tagcf.effects.linear.scores import MOST_CLUSTERS, hat_rows, most_clusters
+from tagcf.types import Codes, Floats, Mask
+
+MANY_CLUSTERS = 1_000  # of carriers, from which a tag does not rest on few
+OWN_SHARE = 0.2  # of a tag's variance that nothing else explains, likewise
 
 
 def plain_axis(pieces: Pieces, cluster: Codes, axis: int) -> Axis:
     """Sum scores over the clusters (C,) of one axis, and square them.
 
-    Effective clusters are told from the scores themselves. Beyond `MOST_CLUSTERS` neighbours are
-    merged, as in `leave_out.along_axis`.
+    Effective clusters are counted by their weight in the estimate, as for CR3, for every tag that
+    might rest on few; least squares drives the scores of these to nothing, so that scores would
+    count all the others. Of tags that cannot, the scores tell. Beyond `MOST_CLUSTERS` neighbours
+    are merged, as in `leave_out.along_axis`.
     """
     n_tags, n_out = pieces.solved.coef.shape
     n_codes = int(cluster.max(initial=-1)) + 1
@@ -26,8 +36,12 @@ def plain_axis(pieces: Pieces, cluster: Codes, axis: int) -> Axis:
     meat = Squares.empty(n_out, n_tags)
     merged = np.zeros((n_out, -(-n_codes // width), n_tags), precision)
     by_cluster = pieces.scores.nested[axis] if pieces.scores.nested else None
+    few = np.flatnonzero(_may_rest_on_few(pieces, cluster))
+    concentration = Concentration.empty(few.size)
     for block in cluster_blocks(pieces.sums.weight, cluster, pieces.part.tags.block_cells):
         scores = _scores(pieces, block, by_cluster)
+        if few.size:
+            _add_concentration(concentration, pieces, block, few)
         for k in range(n_out):
             add_vectors(block.codes // width, scores[k], merged[k])
         if one_by_one:
@@ -36,11 +50,38 @@ def plain_axis(pieces: Pieces, cluster: Codes, axis: int) -> Axis:
     for k in range(n_out):
         merged[k] = merged[k] @ inverse.astype(precision)
     effective, largest = effective_of_moves(merged)
+    if few.size:
+        spread = spread_of(pieces.sums, pieces.scores, pieces.share, pieces.part.tags.group)
+        effective[:, few], largest[few] = concentration.told(spread)
     if one_by_one:
         cov = inverse @ meat.sum() @ inverse
     else:
         cov = np.stack([one.T @ one for one in merged]).astype(np.float64)
     return Axis(cov, effective, largest, np.ones(len(cluster)), merged)
+
+
+def _may_rest_on_few(pieces: Pieces, cluster: Codes) -> Mask:
+    """(T,) tags that might rest on few clusters: rare ones, and those others nearly explain."""
+    used = pieces.sums.weight > 0
+    largest = int(np.bincount(cluster[used]).max(initial=1))
+    tags, n_cells = pieces.part.tags, int(np.count_nonzero(used))
+    if n_cells == len(tags.items) == len(used):
+        carriers = tags.items.on_items
+    else:
+        carriers = tags.summed(used.astype(float)[:, None])[0]
+    clusters = np.minimum(carriers, n_cells - carriers) / largest
+    return np.asarray((clusters < MANY_CLUSTERS) | (pieces.solved.unique_share < OWN_SHARE))
+
+
+def _add_concentration(
+    total: Concentration, pieces: Pieces, block: ClusterBlock, few: Positions
+) -> None:
+    """Add the weights of whole clusters in the coefficients of some tags."""
+    part, precision = pieces.part, pieces.part.tags.precision
+    hat = hat_rows(part.tags, part, block.cells)
+    influence = hat @ pieces.solved.inverse[:, few].astype(precision)
+    weight, share = pieces.sums.weight[block.cells], pieces.share[block.cells]
+    total.add(weight, share, influence, block.starts)
 
 
 def _scores(pieces: Pieces, block: ClusterBlock, by_cluster: Floats | None) -> Floats:
@@ -68,7 +109,8 @@ def _scores(pieces: Pieces, block: ClusterBlock, by_cluster: Floats | None) -> F
     else:  # in the same product
         taken = np.concatenate([taken, sum_runs(e, block.starts)[:, :, None]], axis=2)
         projection = np.concatenate([projection, mean])
-    flat = taken.astype(precision, copy=False).reshape(-1, taken.shape[2])
+    flat = taken.astype(precision, copy=False)
+    flat = flat.reshape(flat.shape[0] * flat.shape[1], flat.shape[2])
     scores -= (flat @ projection.astype(precision)).reshape(scores.shape)
     return scores.swapaxes(0, 1)
 

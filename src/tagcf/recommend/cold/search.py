@@ -20,7 +20,7 @@ from tagcf.types import Mask
 PENALTIES = (10.0, 30.0, 100.0, 300.0, 1000.0)
 LIKENESS = (0.0, 0.3, 1.0, 3.0)
 PRIORS = (0.0, 1.0, 3.0, 10.0)
-CHANCES = (0.0, 0.5, 1.0, 2.0, 3.0)
+CHANCES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 LOSS = 0.001  # of known targets' NDCG@10 that a chance for cold items may cost
 ASKED = 1500  # targets that a setting is tried on, over all draws
 TAKEN = 0.1  # share of items taken out

@@ -10,7 +10,7 @@ from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.explain.attribution import Attribution, attribute, told
 from tagcf.recommend.explain.changes import Searched, changes_of
 from tagcf.recommend.explain.tag_evidence import TagEvidence
-from tagcf.recommend.listing import outcomes_of, steered_at
+from tagcf.recommend.listing import outcomes_of, steered_of
 from tagcf.recommend.pipeline import Candidates, Models, Request, find_candidates
 from tagcf.types import (
     Acted,
@@ -90,7 +90,7 @@ def explain_item(
         outcomes=outcomes_of(models, request, found, at)[0] if at.size else (),
         fidelity=because[0][1],
         rank_without_evidence=_rank_without(models, catalogue, request, own, item),
-        steered=steered_at(found, request, int(at[0])) if at.size else (),
+        steered=steered_of(found, request, at[:1])[0] if at.size else (),
         why_not=why,
         changes=() if had or not at.size else changes_of(searched),
         acted=asked.acted,
