@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ranking_tables
 import tagging_tables
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
@@ -124,7 +125,7 @@ def fill(page: str, put: Callable[[str, str, str], str]) -> str:
     }
     for name, part in parts.items():
         page = put(page, name, part())
-    for name, table in tagging_tables.parts().items():
+    for name, table in (tagging_tables.parts() | ranking_tables.parts()).items():
         page = put(page, name, table)
     return page
 
