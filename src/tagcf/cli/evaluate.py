@@ -84,8 +84,9 @@ def evaluate_(
     as_json: bool,
 ) -> None:
     """Rank what users chose next among all items, with each model's settings from validation."""
-    names = _names(listed)
     workspace = open_workspace(folder)
+    shipped = workspace.settings.recommend.model
+    names = _names(listed, shipped)
     log = read_log(workspace)
     histories = log_histories(log, workspace.settings.recommend)
     parts = leave_one_out(histories) if split == "leave-one-out" else global_time(histories)
@@ -98,6 +99,7 @@ def evaluate_(
         seeds=range(first, first + seeds),
         slices=_slices(log, parts),
         progress=lambda name: tell("recommend.evaluating", model=name),
+        shipped=shipped,
     )
     _say_beside(found, log)
     if as_json:
@@ -106,10 +108,11 @@ def evaluate_(
     _print(found, show_slices)
 
 
-def _names(listed: str | None) -> list[str]:
+def _names(listed: str | None, shipped: str) -> list[str]:
     if listed is None:
-        tell("recommend.slow_left_out", models=", ".join(name for name in MODELS if name in SLOW))
-        return [name for name in MODELS if name not in SLOW]
+        slow = [name for name in MODELS if (shipped if name == "tagcf" else name) in SLOW]
+        tell("recommend.slow_left_out", models=", ".join(slow))
+        return [name for name in MODELS if name not in slow]
     if listed.strip() == "all":
         return list(MODELS)
     names = [name.strip() for name in listed.replace("，", ",").split(",") if name.strip()]

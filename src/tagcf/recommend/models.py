@@ -33,6 +33,7 @@ MODELS: dict[str, Callable[[Beside], Search]] = {
     "linear": lambda _: LinearSearch(),
     "transformer": transformer_search,
     "fused": FusedSearch,
+    "tagcf": lambda beside: MODELS[beside.shipped](beside),  # what `tagcf train` ships
     "tagcf-paper-util": lambda beside: paper_search(beside, extended=False),
     "tagcf-paper-expl": lambda beside: paper_search(beside, extended=True),
 }

@@ -23,6 +23,7 @@ class Beside:
 
     tags: sparse.csr_array | None = None  # (I, T) float32, strength in 0..1
     seed: int = 0
+    shipped: str = "linear"  # what the name "tagcf" stands for: `[recommend] model`
 
 
 @dataclass(frozen=True, slots=True)
