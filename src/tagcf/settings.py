@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tagcf.errors import SettingsError
 from tagcf.text import did_you_mean
+from tagcf.text.setting_faults import setting_name, told
 
 FILE_NAME = "tagcf.toml"
 # Variables that speak to the command and its tests, not to a workspace.
@@ -240,11 +241,12 @@ def load_settings(folder: Path) -> Settings:
     Raises
     ------
     SettingsError
-        No tagcf.toml, invalid TOML, an unknown key (with a suggestion) or a wrong value.
+        No folder, no tagcf.toml, invalid TOML, an unknown key (with a suggestion) or wrong value.
     """
     path = folder / FILE_NAME
     if not path.is_file():
-        raise SettingsError("error.no_workspace", path=folder)
+        key = "error.no_workspace" if folder.is_dir() else "error.no_folder"
+        raise SettingsError(key, path=folder)
     try:
         values = tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
@@ -258,13 +260,11 @@ def parse_settings(values: dict[str, Any], where: str = FILE_NAME) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as wrong:
         first = wrong.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        facts = {"path": where, "name": setting_name(first)}
         if first["type"] == "extra_forbidden":
             hint = did_you_mean(str(first["loc"][-1]), _known_keys(first["loc"]))
-            raise SettingsError("error.unknown_setting", path=where, name=name, hint=hint) from None
-        raise SettingsError(
-            "error.bad_setting", path=where, name=name, detail=first["msg"]
-        ) from None
+            raise SettingsError("error.unknown_setting", **facts, hint=hint) from None
+        raise SettingsError("error.bad_setting", **facts, detail=told(wrong.errors())) from None
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:

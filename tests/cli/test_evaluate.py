@@ -121,3 +121,15 @@ def test_one_user(run: Run, workspace: Callable[..., Path]) -> None:
     told = json.loads(done.stdout)
     assert told["paired"][0]["ci_low"] is None
     assert run("evaluate", folder, "--models", "popularity").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "train"])
+def test_broken_tags_are_not_called_absent(run: Run, platform: Path, verb: str) -> None:
+    """As other verbs do; without a table of tags at all there is a word and a result."""
+    (platform / "item_tags.csv").unlink()
+    (platform / "out").mkdir()
+    (platform / "out" / "item_tags.parquet").write_bytes(b"PAR1 and no more")
+    done = run(verb, platform)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "item_tags.parquet cannot be read" in done.stderr
+    assert "no item tags" not in done.stderr

@@ -52,7 +52,8 @@ def test_tags_are_written_and_counted(shop, capsys):
         "tag": "camping", "zh": "露营", "en": "Camping", "facet": "topic", "parent": "travel",
         "items": 2, "mean_strength": 0.9,
     }  # fmt: skip
-    assert "2 rows without a usable item_id" in said.err
+    assert "column item_id: 1 rows, no id: left out (row 7)" in said.err
+    assert "column item_id: 1 rows, id already seen: left out (row 6: '2')" in said.err
     written = pl.read_parquet(summary["output"])
     assert written.columns == ["item_id", "tag", "strength", "source", "confidence"]
     assert set(written.filter(pl.col("tag") == "camping")["item_id"]) == {"1", "2"}
@@ -65,6 +66,35 @@ def test_the_table_speaks_both_languages(shop, capsys):
     said = run(capsys, "tag", shop, "--using", "lexicon", "--lang", "en")
     assert "Camping" in said.out
     assert "2 carry none; 1 of these have no text" in said.err
+
+
+def test_items_without_text_are_counted_where_there_are_any(shop, capsys):
+    (shop / "items.csv").write_text("item_id,title,note\n1,camping,\n2,qwrtz,\n", "utf-8")
+    said = run(capsys, "tag", shop, "--using", "lexicon")
+    assert "1 carry none. 1 tags occur" in said.err
+    assert "没有文字" not in run(capsys, "tag", shop, "--using", "lexicon", "--lang", "zh").err
+
+
+def test_effects_of_a_tag_just_accepted_ask_for_tagging_again(shop, capsys):
+    items = "".join(f"{k},camping,\n" for k in range(40))
+    (shop / "items.csv").write_text(f"item_id,title,note\n{items}", "utf-8")
+    rows = "".join(f"u{k % 9},{k % 40},{k % 7 % 2}\n" for k in range(400))
+    (shop / "impressions.csv").write_text(f"user_id,item_id,click\n{rows}", "utf-8")
+    with (shop / "tagcf.toml").open("a") as toml:
+        toml.write('[outcomes.click]\ncolumn = "click"\n')
+    run(capsys, "tag", shop, "--using", "lexicon")
+    (shop / "out" / "tag_proposals.toml").write_text(
+        '[[proposal]]\nid = "sub-1"\nkind = "sub_tag"\nstatus = "accept"\ntag = "cats"\n'
+        'slug = "kitties"\nzh = "小奶猫"\nen = "Kitties"\nnames = ["小奶猫"]\n',
+        "utf-8",
+    )
+    run(capsys, "tag", shop, "--accept")
+    said = run(capsys, "effects", shop, "--tag", "kitties", code=1)
+    assert "is in the tag tree" in said.err
+    assert f"tagcf tag {shop}" in said.err
+    assert "no tag" in run(capsys, "effects", shop, "--tag", "qqqq", code=2).err
+    run(capsys, "tag", shop, "--using", "lexicon")
+    assert "no tag" in run(capsys, "effects", shop, "--tag", "kitties", code=2).err
 
 
 def test_surface_tags_are_a_setting(shop, capsys):

@@ -164,4 +164,73 @@ def test_an_item_without_tags_is_no_unknown_item(channel: Path, checked: Run) ->
     checked("tag", channel, "--using", "lexicon", "--no-media")
     shown = checked("tag", channel, "--show", "bare")
     assert "has no tags" in shown.stderr
-    checked("tag", channel, "--show", "nobody", code=2)
+    assert f"tagcf tag {channel}" in shown.stderr
+    nobody = checked("tag", channel, "--show", "nobody", code=2)
+    assert 'no item "nobody" in the items table' in nobody.stderr
+    assert "column item_id" in nobody.stderr
+
+
+def test_reasons_of_an_older_run_are_not_shown(channel: Path, checked: Run) -> None:
+    checked("tag", channel, "--using", "lexicon")
+    lost = channel / "out" / "tag_missing.parquet"
+    assert "Not read" in checked("tag", channel, "--show", "grey").stderr
+    checked("tag", channel, "--using", "lexicon", "--no-media")
+    assert not lost.exists()
+    shown = checked("tag", channel, "--show", "grey", "--json")
+    assert json.loads(shown.stdout)["missing"] == []
+    assert {one["tag"] for one in json.loads(shown.stdout)["tags"]} == {"camping", "dogs"}
+    checked("tag", channel, "--using", "lexicon")
+    assert lost.exists()
+    (channel / "tagcf.toml").write_text('[content]\ntext = ["title"]\n', "utf-8")
+    checked("tag", channel, "--using", "lexicon")
+    assert not lost.exists()
+    assert not (channel / "out" / "tag_evidence.parquet").exists()
+
+
+def test_what_is_lost_to_all_sources_is_said_in_short(channel: Path, checked: Run) -> None:
+    told = checked("tag", channel, "--using", "lexicon")
+    lost = [line for line in told.stderr.splitlines() if "nowhere.mp4" in line]
+    assert [line.split(":")[0] for line in lost] == ["Media of which nothing could be read"]
+    assert any(line.startswith("Not read: ") for line in told.stderr.splitlines())  # of grey: sound
+    shown = checked("tag", channel, "--show", "gone")
+    assert shown.stderr.startswith("Nothing of it could be read: There is no media file")
+    assert (
+        "全部没有读到：没有媒体文件"
+        in checked("tag", channel, "--show", "gone", "--lang", "zh").stderr
+    )
+    grey = checked("tag", channel, "--show", "grey", "--lang", "zh").stderr
+    assert "没有读到画面里的东西：没有安装图像分类模型" in grey
+
+
+def test_urls_are_said_not_to_be_read(channel: Path, checked: Run) -> None:
+    url = "https://cdn.example.org/films/a.mp4?w=1"
+    long = "https://cdn.example.org/" + "x" * 300
+    items = f"item_id,title,file\nfar,camping,{url}\nlong,camping,{long}\n"
+    (channel / "items.csv").write_text(items, "utf-8")
+    summary = json.loads(checked("tag", channel, "--using", "lexicon", "--json").stdout)
+    [missing] = summary["media"]["missing"]
+    assert (missing["items"], missing["nothing_read"]) == (2, True)
+    assert url in missing["example"]
+    assert "URLs are not read" in missing["example"]
+
+
+def test_readable_formats_are_all_named(channel: Path, checked: Run) -> None:
+    import cv2
+
+    cv2.imwrite(str(channel / "grey.bmp"), cv2.imread(str(channel / "grey.png")))
+    items = "item_id,title,file\nbmp,,grey.bmp\ncut,,cut.mp4\n"
+    (channel / "items.csv").write_text(items, "utf-8")
+    summary = json.loads(checked("tag", channel, "--using", "lexicon", "--json").stdout)
+    assert "black-white" in {one["tag"] for one in summary["tags"]}
+    assert any("webp, bmp." in one["example"] for one in summary["media"]["missing"])
+
+
+def test_settings_of_a_language_model_are_checked_before_media(channel: Path, checked: Run) -> None:
+    refused = checked("tag", channel, "--using", "llm", code=2)
+    assert "missing: [llm] base_url, model." in refused.stderr
+    with (channel / "tagcf.toml").open("a", encoding="utf-8") as settings:
+        settings.write('[llm]\nbase_url = "localhost:8000"\nmodel = "m"\n')
+    refused = checked("tag", channel, "--using", "llm", code=2)
+    assert '"localhost:8000" is not a usable address' in refused.stderr
+    assert not (channel / "out" / "readings.jsonl").exists()
+    assert not (channel / "out" / "item_tags.parquet").exists()

@@ -422,3 +422,33 @@ def test_a_killed_write_leaves_the_old_file(place: Workspace) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_text(path, "\ud800")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_broken_record_is_to_be_mended_not_deleted(place: Workspace, language: str) -> None:
+    path = write_proposals(place, [SUB])
+    decide(path, "accept", "sub-tag-1")
+    apply_proposals(place, day=DAY)
+    choose_language(language)
+    words = {"en": ("backup", "do not delete"), "zh": ("备份", "不要删除")}[language]
+    for broken, read in (
+        (path, lambda: read_proposals(path)),
+        (place.root / FILE, lambda: read_tree(place)),
+    ):
+        broken.write_text(broken.read_text("utf-8") + "\n[[[", "utf-8")
+        with pytest.raises(DataError) as wrong:
+            read()
+        assert str(broken) in str(wrong.value)
+        assert all(word in str(wrong.value) for word in words)
+    choose_language(None)
+
+
+def test_a_missing_file_of_proposals_is_named_with_the_right_folder(place: Workspace) -> None:
+    elsewhere = place.root / "o" / "none.toml"
+    with pytest.raises(OutputError) as missing:
+        apply_proposals(place, elsewhere)
+    assert str(elsewhere) in str(missing.value)
+    assert str(place.out / "tag_proposals.toml") in str(missing.value)
+    assert f"tagcf tag {place.root} --propose" in str(missing.value)
+    with pytest.raises(OutputError, match=r"tag_proposals\.toml yet"):
+        apply_proposals(place)

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from tagcf import __version__
+from tagcf.cli.usage import show_usage
 from tagcf.errors import TagCFError
 from tagcf.text import did_you_mean, say
 
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"{say('cli.error')}{error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as usage:
-        usage.show()
+        show_usage(usage)
         sys.exit(2)
     except click.Abort:
         sys.exit(130)

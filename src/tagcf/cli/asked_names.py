@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tagcf.data.workspace import Workspace
 from tagcf.effects.heterogeneity.groups import merge_groups
 from tagcf.effects.task import Question
 from tagcf.effects.workspace_effects import find_tag
-from tagcf.errors import EstimationError, QuestionError, UnknownNameError
+from tagcf.errors import EstimationError, OutputError, QuestionError, UnknownNameError
+from tagcf.tags.matrix import tags_version
+from tagcf.tags.tree.versions import tree_vocabulary
+from tagcf.tags.vocabulary import default_vocabulary, name_index
 from tagcf.text import did_you_mean
 from tagcf.types import EventLog, Tag, TagMatrix
 
@@ -34,6 +38,24 @@ def named_tag(name: str, known: tuple[Tag, ...]) -> Tag:
     except UnknownNameError as unknown:
         facts = unknown.facts | {"known": listed([tag.slug for tag in known])}
         raise UnknownNameError("error.unknown_tag_listed", **facts) from None
+
+
+def check_tagged(workspace: Workspace, name: str, known: tuple[Tag, ...]) -> None:
+    """Refuse a tag that a change of the tree brought after the items were tagged.
+
+    Raises
+    ------
+    OutputError
+        No item can carry it yet; the message says to tag them again.
+    """
+    if name.casefold() in name_index(known):
+        return
+    then, today = tags_version(workspace), tree_vocabulary(workspace)
+    added = name_index(today.tags).get(name.casefold())
+    if added is None or then == today.version or added in default_vocabulary().tags:
+        return
+    facts = {"name": name, "then": then, "now": today.version}
+    raise OutputError("tags.not_tagged_yet", command=f"tagcf tag {workspace.root}", **facts)
 
 
 def two_tags(text: str, known: tuple[Tag, ...]) -> tuple[str, str]:

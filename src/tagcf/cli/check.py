@@ -11,14 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tagcf.cli.bad_table import print_bad, worded
+from tagcf.cli.check_items import check_items_alone
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.data.files import locate
+from tagcf.data.item_rows import ItemRows, missing_media, open_items, read_item_rows
 from tagcf.data.overview import Overview, TagOverview, overview
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.effects.far_values import far_values
-from tagcf.text import say, visible
+from tagcf.text import listing, say, visible
 from tagcf.types import BadRows
 
 _NAMES_SHOWN = 5
@@ -32,8 +35,15 @@ _NAMES_SHOWN = 5
 def check(folder: Path, as_json: bool, strict: bool) -> int:
     """Read everything in DIR and report every kind of bad row."""
     workspace = open_workspace(folder)
+    about_items = _items(workspace)
+    if about_items is not None and locate(folder, "impressions") is None:
+        return check_items_alone(workspace, about_items, as_json=as_json, strict=strict)
     found = overview(workspace)
-    found = replace(found, bad=(*found.bad, *_far_values(workspace)))
+    told = {(one.kind, one.where) for one in found.bad}
+    more = about_items.bad() if about_items is not None else ()
+    new = [one for one in more if (one.kind, one.where) not in told]
+    absent = () if about_items is None else missing_media(workspace, about_items)
+    found = replace(found, bad=(*found.bad, *new, *absent, *_far_values(workspace)))
     if as_json:
         echo_json(as_dict(found), indent=2)
     else:
@@ -42,6 +52,11 @@ def check(folder: Path, as_json: bool, strict: bool) -> int:
         click.echo(say("check.unusable"), err=True)
         return 1
     return 3 if strict and found.has_findings else 0
+
+
+def _items(workspace: Workspace) -> ItemRows | None:
+    table = open_items(workspace)
+    return None if table is None else read_item_rows(workspace, table)
 
 
 def _far_values(workspace: Workspace) -> tuple[BadRows, ...]:
@@ -64,17 +79,9 @@ def _far_values(workspace: Workspace) -> tuple[BadRows, ...]:
 def as_dict(found: Overview) -> dict[str, Any]:
     """Return the overview as plain data; bad rows carry their sentences."""
     return asdict(found) | {
-        "bad": [_worded(one) for one in found.bad],
+        "bad": [worded(one) for one in found.bad],
         "lacks": [{"key": one.key, "text": str(one)} for one in found.lacks],
         "usable": found.usable,
-    }
-
-
-def _worded(bad: BadRows) -> dict[str, Any]:
-    return asdict(bad) | {
-        "text": say(bad.kind),
-        "done": say(f"action.{bad.action}"),
-        "advice": say(f"advice.{bad.kind.partition('.')[2]}"),
     }
 
 
@@ -96,13 +103,7 @@ def _print(found: Overview) -> None:
     console.print(facts)
     console.print(_outcome_table(found))
     _print_tags(console, found.tags)
-    if found.bad:
-        console.print(_bad_table(found.bad))
-        for kind in dict.fromkeys(one.kind for one in found.bad):
-            advice = say(f"advice.{kind.partition('.')[2]}")
-            console.print(f"  {escape(say(kind))}: {escape(advice)}", style="dim")
-    else:
-        console.print(say("check.nothing_bad"))
+    print_bad(console, found.bad)
     console.print(say("check.rung", rung=say(f"check.rung_{found.rung.replace(' ', '_')}")))
     for one in found.lacks:
         console.print(f"  · {escape(str(one))}")
@@ -130,25 +131,10 @@ def _print_tags(console: Console, tags: TagOverview | None) -> None:
         ("check.identical", tuple(_shown(group, " = ") for group in tags.identical)),
     ):
         if names:
-            told = say(key, count=f"{len(names):,}", names=_shown(names, ", "))
+            told = say(key, count=f"{len(names):,}", names=_shown(names, listing(("", ""))))
             console.print(f"  · {escape(told)}")
 
 
 def _shown(names: tuple[str, ...], between: str) -> str:
     """Join the first few names."""
     return between.join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")
-
-
-def _bad_table(bad: tuple[BadRows, ...]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("what", "where", "rows_column", "done", "examples"):
-        table.add_column(say(f"check.{column}"), overflow="fold")
-    for one in bad:
-        table.add_row(
-            escape(say(one.kind)),
-            escape(visible(one.where)),
-            f"{one.count:,}",
-            say(f"action.{one.action}"),
-            escape(visible(", ".join(one.examples))),
-        )
-    return table

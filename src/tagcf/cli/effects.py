@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tagcf.cli.answers import print_answers, sentences
-from tagcf.cli.asked_names import known_tags_of, named_tag
+from tagcf.cli.asked_names import check_tagged, known_tags_of, named_tag
 from tagcf.cli.effect_cells import (
     Wording,
     change,
@@ -117,6 +117,8 @@ def effects(
     tags = load_tags(workspace, log)
     question = question_of(workspace, tags, by=(split,) if split else None)
     known = known_tags_of(tags, question)
+    for name in names:
+        check_tagged(workspace, name, known)
     wanted = {named_tag(name, known).slug for name in names}
     check_names(log, (*outcomes, *negatives), ())
     check_named(asked, log, tags, question)

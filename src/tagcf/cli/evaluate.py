@@ -16,7 +16,6 @@ from tagcf.cli.options import folder_argument, json_option, lang_option, seed_op
 from tagcf.cli.talk import tell
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
-from tagcf.errors import OutputError
 from tagcf.recommend.evaluate.contract import evaluation_json
 from tagcf.recommend.evaluate.harness import (
     Difference,
@@ -37,7 +36,7 @@ from tagcf.recommend.evaluate.slices import (
 from tagcf.recommend.evaluate.splits import Split, SplitName, global_time, leave_one_out
 from tagcf.recommend.log_histories import log_histories
 from tagcf.recommend.models import MODELS, SLOW
-from tagcf.tags.matrix import load_tags
+from tagcf.tags.matrix import has_tags, load_tags
 from tagcf.text import catalogue, say, visible
 from tagcf.types import EventLog, TagMatrix
 
@@ -123,12 +122,11 @@ def _names(listed: str | None, shipped: str) -> list[str]:
 
 
 def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
-    """Tags of the items; None, and a word about it, where there are none."""
-    try:
-        return load_tags(workspace, log)
-    except OutputError:
+    """Tags where there are any, else None and a word about it; a broken table stops the run."""
+    if not has_tags(workspace):
         tell("recommend.evaluated_without_tags", path=workspace.root)
         return None
+    return load_tags(workspace, log)
 
 
 def _slices(log: EventLog, parts: Split) -> list[Slice]:

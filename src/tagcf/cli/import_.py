@@ -8,6 +8,7 @@ import click
 
 from tagcf.cli.options import folder_argument, lang_option
 from tagcf.data.connectors import CONNECTORS, write_workspace
+from tagcf.errors import UnknownNameError
 from tagcf.text import say
 
 
@@ -19,6 +20,8 @@ from tagcf.text import say
 @lang_option
 def import_(name: str, path: Path, folder: Path, force: bool) -> None:
     """Import a public data set (NAME) from PATH into the workspace DIR."""
+    if not path.exists():
+        raise UnknownNameError("error.no_path", path=path)
     imported = write_workspace(CONNECTORS[name], path, folder, force=force)
     for note in imported.notes:
         click.echo(str(note), err=True)

@@ -10,7 +10,7 @@ from tagcf.cli.options import folder_argument, lang_option
 from tagcf.data.guess import guess_settings
 from tagcf.data.settings_file import render_settings
 from tagcf.data.workspace import write_text
-from tagcf.errors import DataError
+from tagcf.errors import DataError, SettingsError
 from tagcf.settings import FILE_NAME, parse_settings
 from tagcf.text import say
 
@@ -22,6 +22,8 @@ from tagcf.text import say
 def init(folder: Path, force: bool) -> None:
     """Look at the files in DIR and write a commented tagcf.toml."""
     target = folder / FILE_NAME
+    if not folder.is_dir():
+        raise SettingsError("error.no_folder", path=folder)
     if target.exists() and not force:
         raise DataError("init.settings_exist", path=target)
     settings = guess_settings(folder)

@@ -28,8 +28,9 @@ from tagcf.settings import FILE_NAME
 from tagcf.tags.embedding import SentenceEmbedding, embedding_installed
 from tagcf.tags.encode import TextEncoder, default_encoders, encode_tags
 from tagcf.tags.lexicon import Lexicon
+from tagcf.tags.llm.server import server_of
 from tagcf.tags.matrix import write_item_tags
-from tagcf.tags.modalities import join_modalities, write_evidence
+from tagcf.tags.modalities import join_modalities, remove_evidence, write_evidence
 from tagcf.tags.names import known_tags, workspace_tags
 from tagcf.tags.readings import Readings, together
 from tagcf.tags.sources import source_names
@@ -142,6 +143,8 @@ def _one_at_a_time(asked: Mapping[str, bool]) -> None:
 def _tag_items(
     workspace: Workspace, items: Items, using: Using, *, media: bool, as_json: bool
 ) -> None:
+    if using == "llm":
+        server_of(workspace.settings.llm)  # what is wrong there is said before media are read
     vocabulary = tree_vocabulary(workspace)
     encoders = _encoders(workspace, using, vocabulary)
     different = items.texts.drop("item_id").n_unique() if items.texts.width > 1 else 0
@@ -162,6 +165,8 @@ def _tag_items(
         names = known_tags(vocabulary)
         joined = join_modalities(matrix, items.with_text, readings, names, items.joined())
         matrix, facts["sources"] = joined.matrix, source_rows(joined.reliability)
+    else:
+        remove_evidence(workspace)
     tree = workspace.settings.tree
     if tree.share_up or tree.share_down:
         matrix = share_strength(matrix, vocabulary.tags, up=tree.share_up, down=tree.share_down)

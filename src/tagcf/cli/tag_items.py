@@ -10,13 +10,14 @@ import polars as pl
 import pyarrow as pa
 
 from tagcf.cli.talk import tell
-from tagcf.data.files import batches, open_table
-from tagcf.data.values import as_texts
+from tagcf.data.files import locate
+from tagcf.data.item_rows import open_items, read_item_rows
 from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError, SettingsError
 from tagcf.settings import FILE_NAME
 from tagcf.tags.evidence import Content
 from tagcf.tags.media.opened import Media
+from tagcf.text import listing, say
 from tagcf.types import IdMap
 
 
@@ -61,10 +62,12 @@ def read_items(workspace: Workspace) -> Items:
     SettingsError
         The settings name neither a text nor a media column.
     """
-    id_column, content = workspace.settings.data.item, workspace.settings.content
-    table = open_table(workspace.root, "items", workspace.settings.data.encoding)
-    if table is None:
-        raise DataError("tags.no_items_file", path=workspace.root, item=id_column)
+    content = workspace.settings.content
+    if locate(workspace.root, "items") is None:
+        item = workspace.settings.data.item
+        raise DataError("tags.no_items_file", path=workspace.root, item=item)
+    table = open_items(workspace)
+    assert table is not None  # noqa: S101 - it was located
     if not content.text and content.media is None:
         raise SettingsError(
             "tags.no_text",
@@ -72,29 +75,20 @@ def read_items(workspace: Workspace) -> Items:
             file=table.file,
             columns=", ".join(table.columns),
         )
-    table.require(id_column, "data.item")
-    for column in content.text:
-        table.require(column, "content.text")
-    if content.media is not None:
-        table.require(content.media, "content.media")
-    wanted = [*content.text, *([content.media] if content.media else [])]
-    names = ["item_id", *(f"text {name}" for name in content.text)]
-    if content.media:
-        names.append("path")
-    frames = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
-    for batch in batches(table, list(dict.fromkeys([id_column, *wanted]))):
-        ids = as_texts(batch.frame[id_column])
-        columns = [batch.frame[name].cast(pl.String) for name in wanted]
-        frames.append(pl.DataFrame([ids, *columns], schema=names))
-    read = pl.concat(frames)
-    if not read.height:
-        raise DataError("data.no_rows", path=workspace.root / table.file)
-    items = read.drop_nulls("item_id").unique("item_id", keep="first", maintain_order=True)
-    if items.height < read.height:
-        unused = read.height - items.height
-        tell("tags.bad_items", file=table.file, rows=unused, column=id_column)
+    read = read_item_rows(workspace, table)
+    for one in read.bad():
+        examples = listing(one.examples)
+        tell(
+            "tags.bad_items",
+            where=one.where,
+            rows=one.count,
+            what=say(one.kind),
+            at=examples,
+            done=say(f"action.{one.action}"),
+        )
+    items = read.frame
     media = items.select("item_id", _given("path")) if content.media else None
-    return Items(items.select(names[: 1 + len(content.text)]), media)
+    return Items(items.drop("path", strict=False), media)
 
 
 def contents_of(workspace: Workspace, items: Items) -> Iterator[Content]:

@@ -47,10 +47,13 @@ def read_media_files(workspace: Workspace, items: Items) -> tuple[Readings, dict
         readings = tables(journal.read(files_of(workspace, items)))
     tagged = readings.found["item_id"].n_unique()
     tell("tags.media_read", files=files, now=read_now, tagged=tagged)
-    missing = _missing(readings.missing)
+    missing = _missing(readings.missing, len(encoders))
     for one in missing[:REASONS_SHOWN]:
-        names = source_names(one["sources"])
-        tell("tags.media_missing", source=names, items=one["items"], why=one["example"])
+        facts = {"items": one["items"], "why": one["example"]}
+        if one["nothing_read"]:
+            tell("tags.media_missing_all", **facts)
+        else:
+            tell("tags.media_missing", source=source_names(one["sources"]), **facts)
     return readings, {
         "files": files,
         "read_now": read_now,
@@ -59,14 +62,16 @@ def read_media_files(workspace: Workspace, items: Items) -> tuple[Readings, dict
     }
 
 
-def _missing(missing: pl.DataFrame) -> list[dict[str, Any]]:
+def _missing(missing: pl.DataFrame, n_sources: int) -> list[dict[str, Any]]:
     """What could not be read, by kind of reason: which modalities, how many items, one example.
 
-    A file that is broken is lost to all modalities: such reasons come first.
+    A file that is broken is lost to all modalities: such reasons come first. ``nothing_read``
+    says that each of these items is lost to all `n_sources` modalities.
     """
     rows = missing.group_by("reason", maintain_order=True).agg(
         pl.col("source").unique(maintain_order=True),
         pl.col("item_id").n_unique().alias("items"),
+        pl.struct("item_id", "source").n_unique().alias("pairs"),
         pl.col("item_id").first().alias("item"),
         pl.col("facts").first(),
     )
@@ -76,6 +81,7 @@ def _missing(missing: pl.DataFrame) -> list[dict[str, Any]]:
             "sources": one["source"],
             "items": one["items"],
             "item": one["item"],
+            "nothing_read": one["pairs"] == one["items"] * n_sources,
             "example": str(reason_of(one["reason"], one["facts"])),
         }
         for one in order.to_dicts()
@@ -100,8 +106,9 @@ def show_item(workspace: Workspace, item: str, as_json: bool) -> None:
     if not shown.tags.height and not shown.missing:
         ids = read_items(workspace).texts["item_id"].to_list()
         if item not in ids:
-            raise UnknownNameError("tags.unknown_item", item=item, hint=did_you_mean(item, ids))
-        tell("tags.item_without_tags", item=item)
+            facts = {"hint": did_you_mean(item, ids), "column": workspace.settings.data.item}
+            raise UnknownNameError("tags.unknown_item", item=item, **facts)
+        tell("tags.item_without_tags", item=item, command=f"tagcf tag {workspace.root}")
     evidence = _by_tag(pl.concat([_words(workspace, item), shown.found], how="diagonal"))
     missing: dict[str, list[str]] = {}
     for source, why in shown.missing:
@@ -117,8 +124,12 @@ def show_item(workspace: Workspace, item: str, as_json: bool) -> None:
         echo_json({"item": item, "tags": tags, "missing": gaps})
         return
     _print_tags(workspace, shown.tags, evidence)
+    every = {one.source for one in media_encoders()}
     for sentence, sources in missing.items():
-        tell("tags.missing", source=source_names(sources), why=sentence)
+        if every <= set(sources):
+            tell("tags.missing_all", why=sentence)
+        else:
+            tell("tags.missing", source=source_names(sources), why=sentence)
 
 
 def _words(workspace: Workspace, item: str) -> pl.DataFrame:

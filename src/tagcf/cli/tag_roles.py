@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from tagcf.cli.json_text import echo_json
-from tagcf.cli.tag_items import read_items
+from tagcf.cli.tag_items import Items, read_items
 from tagcf.cli.tag_llm import llm_logic
 from tagcf.cli.talk import tell
+from tagcf.data.files import locate
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace
 from tagcf.errors import UnknownNameError
@@ -45,10 +46,13 @@ def write_roles(workspace: Workspace, as_json: bool, *, ask_llm: bool = False) -
 
     `ask_llm` asks ``[llm]`` for edges first; without it, those of an earlier run are used.
     """
+    if locate(workspace.root, "impressions") is None and not ask_llm:
+        _write_item_roles_alone(workspace, as_json)
+        return
     log = read_log(workspace)
     roles = allowed_roles(workspace.settings.roles.protected)
     tell("tags.roles_started", roles=len(roles), version=roles.version)
-    of_items = _roles_of_items(workspace, log.items, roles)
+    of_items = _roles_of_items(workspace, read_items(workspace), log.items, roles)
     path = write_item_roles(workspace, of_items)
     tags = load_tags(workspace, log)
     asked = workspace.settings.roles
@@ -82,9 +86,27 @@ def write_roles(workspace: Workspace, as_json: bool, *, ask_llm: bool = False) -
         tell("tags.written", path=one)
 
 
-def _roles_of_items(workspace: Workspace, items: IdMap, roles: RoleVocabulary) -> TagMatrix:
+def _write_item_roles_alone(workspace: Workspace, as_json: bool) -> None:
+    """Roles of items where there is no log: those of users and the graph come of behaviour."""
+    roles = allowed_roles(workspace.settings.roles.protected)
+    tell("tags.roles_started", roles=len(roles), version=roles.version)
+    items = read_items(workspace)
+    of_items = _roles_of_items(workspace, items, items.ids(), roles)
+    path = write_item_roles(workspace, of_items)
+    found = int((of_items.strength.sum(axis=1) > 0).sum())
+    tell("tags.roles_of_items_alone", items=found)
+    if as_json:
+        facts = {"items": found, "users": 0, "all_users": 0, "edges": []}
+        echo_json(facts | {"output": [str(path)]})
+        return
+    tell("tags.written", path=path)
+
+
+def _roles_of_items(
+    workspace: Workspace, read: Items, items: IdMap, roles: RoleVocabulary
+) -> TagMatrix:
     """From texts, and from a language model's names where ``--extract`` was run."""
-    texts = encode_roles(read_items(workspace).joined(), roles)
+    texts = encode_roles(read.joined(), roles)
     path = workspace.out / FREE
     schema = {"item_id": pl.String, "role": pl.String}
     named = pl.DataFrame(schema=schema)

@@ -71,13 +71,14 @@ def print_summary(summary: dict[str, Any]) -> None:
     Console().print(grid)
     if len(summary["tags"]) > SHOWN:
         tell("tags.more", count=len(summary["tags"]) - SHOWN)
+    empty = summary["items_without_text"]
     tell(
-        "tags.found",
+        "tags.found" if empty else "tags.found_all_with_text",
         items=summary["items"],
         tagged=summary["items_with_tags"],
         threshold=summary["threshold"],
         without=summary["items"] - summary["items_with_tags"],
-        empty=summary["items_without_text"],
+        empty=empty,
         tags=len(summary["tags"]),
     )
     _print_sources(summary.get("sources", ()))

@@ -22,7 +22,6 @@ from tagcf.tags.matrix import read_tags, tag_matrix_from_frame, workspace_units
 from tagcf.tags.roles.engagement import engaged_table
 from tagcf.tags.tree.mined import Mined, day_of, mined_table, part_to_mine
 from tagcf.tags.tree.proposals import (
-    FILE,
     Proposal,
     apply_proposals,
     describe,
@@ -88,7 +87,11 @@ def _engaged(
     if not share:
         return None, None
     part, mined = part_to_mine(log, workspace_units(workspace, log.items), share, last)
-    tell("tree.mining", share=share, first=day_of(mined.first), last=day_of(mined.last))
+    facts = {"first": day_of(mined.first), "last": day_of(mined.last)}
+    if until is None:
+        tell("tree.mining", share=share, **facts)
+    else:
+        tell("tree.mining_until", **facts)
     asked = workspace.settings.roles
     table = engaged_table(part, asked.outcome, asked.positive)
     at = items.find([str(one) for one in log.items.ids.to_pylist()])
@@ -121,8 +124,7 @@ def _free_names(workspace: Workspace, texts: pl.DataFrame) -> pl.DataFrame:
 
 def accept_changes(workspace: Workspace, file: Path | None, as_json: bool) -> None:
     """Make the accepted proposals a new version of the tree."""
-    path = file or workspace.out / FILE
-    applied = apply_proposals(workspace, path)
+    applied = apply_proposals(workspace, file)
     counts = {
         "accepted": len(applied.accepted),
         "already": len(applied.already),

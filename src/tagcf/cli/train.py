@@ -15,9 +15,8 @@ from tagcf.cli.trained import model_path, origin_of, standing_rules
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.effects.store import effects_path, read_effects
-from tagcf.errors import OutputError
 from tagcf.recommend.recommender import Recommender
-from tagcf.tags.matrix import load_tags
+from tagcf.tags.matrix import has_tags, load_tags
 from tagcf.text import say
 from tagcf.types import EventLog, TagEffects, TagMatrix
 from tagcf.views.labels import outcome_label
@@ -74,11 +73,11 @@ def train_(
 
 
 def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
-    try:
-        return load_tags(workspace, log)
-    except OutputError:
+    """Tags where there are any; a table that is there and broken stops the run."""
+    if not has_tags(workspace):
         tell("recommend.trained_without_tags", path=workspace.root)
         return None
+    return load_tags(workspace, log)
 
 
 def _effects(workspace: Workspace) -> TagEffects | None:

@@ -14,6 +14,7 @@ from tagcf.data.bad_rows import Ledger
 from tagcf.data.dictionary import natural_order
 from tagcf.data.files import RawBatch, Table, whole
 from tagcf.data.values import as_numbers, as_texts, looks_numeric
+from tagcf.errors import DataError
 from tagcf.types import Codes, Floats, Mask
 
 
@@ -31,8 +32,16 @@ class Attributes:
 def read_attributes(
     table: Table, id_column: str, columns: Sequence[str], ledger: Ledger
 ) -> Attributes:
-    """Read the columns that the log needs of items.* or users.*; the first row of an id counts."""
+    """Read the columns that the log needs of items.* or users.*; the first row of an id counts.
+
+    Raises
+    ------
+    DataError
+        The file has a header and no rows.
+    """
     batch = whole(table, list(dict.fromkeys([id_column, *columns])), ledger)
+    if not batch.frame.height and not ledger.has(table.file):
+        raise DataError("data.no_rows", path=table.path)
     ids = as_texts(batch.frame[id_column])
     keep = first_of_each(batch, ids, id_column, ledger)
     frame = batch.frame.with_columns(ids.alias(id_column)).filter(keep)

@@ -92,6 +92,10 @@ class Ledger:
         """Everything found so far."""
         return tuple(self._findings.values())
 
+    def has(self, file: str) -> bool:
+        """Whether anything was found in this file."""
+        return any(place == file for _, place, _ in self._findings)
+
     def _of(self, kind: str, file: str, column: str | None, action: Action) -> Finding:
         return self._findings.setdefault((kind, file, column), Finding(kind, file, column, action))
 

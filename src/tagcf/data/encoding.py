@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 from tagcf.errors import DataError, SettingsError
 
 _CHUNK = 1 << 22  # bytes decoded at a time
+_SHOWN = 40  # bytes of a line that an error shows
 _WINDOW = 1 << 16  # bytes looked at when UTF-8 has failed
 
 
@@ -44,7 +45,7 @@ def detect_encoding(path: Path, wanted: str = "auto") -> str:
             raise SettingsError("data.unknown_encoding", name=wanted) from None
         offset = _first_undecodable(path, wanted)
         if offset is not None:
-            raise DataError("data.bad_bytes", path=path, offset=offset, encoding=wanted)
+            raise _bad_bytes(path, offset, wanted)
         return wanted
     with open_bytes(path) as file:
         start = b"".join(_chunks(file, path, limit=2))
@@ -55,7 +56,7 @@ def detect_encoding(path: Path, wanted: str = "auto") -> str:
         return "utf-8"
     if _looks_chinese(_window(path, offset)) and _first_undecodable(path, "gb18030") is None:
         return "gb18030"
-    raise DataError("data.bad_bytes", path=path, offset=offset, encoding="utf-8")
+    raise _bad_bytes(path, offset, "utf-8")
 
 
 def _chunks(file: BinaryIO, path: Path, limit: int | None = None) -> Iterator[bytes]:
@@ -89,6 +90,21 @@ def _first_undecodable(path: Path, encoding: str) -> int | None:
     except UnicodeDecodeError:
         return position - pending
     return None
+
+
+def _bad_bytes(path: Path, offset: int, encoding: str) -> DataError:
+    """Name the line of a byte that does not fit, and how it starts: mostly with an id."""
+    line, begin, position = 1, 0, 0
+    with open_bytes(path) as file:
+        while position < offset and (chunk := file.read(min(_CHUNK, offset - position))):
+            line += chunk.count(b"\n")
+            last = chunk.rfind(b"\n")
+            begin = position + last + 1 if last >= 0 else begin
+            position += len(chunk)
+        file.seek(begin, io.SEEK_SET)
+        start = file.read(min(_SHOWN, offset - begin)).decode(encoding, "ignore").strip()
+    facts = {"line": line, "start": start.lstrip("\ufeff")}
+    return DataError("data.bad_bytes", path=path, offset=offset, encoding=encoding, **facts)
 
 
 def _window(path: Path, offset: int) -> bytes:

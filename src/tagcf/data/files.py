@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from tagcf.data.bad_rows import Ledger, Place
 from tagcf.data.encoding import detect_encoding, open_bytes
 from tagcf.errors import DataError
-from tagcf.text import did_you_mean
+from tagcf.text import did_you_mean, listing
 
 BATCH_ROWS = 65_536
 BROKEN_LINE = "bad.broken_line"
@@ -52,7 +52,7 @@ class Table:
                 path=self.path,
                 setting=setting,
                 hint=did_you_mean(column, self.columns),
-                known=", ".join(self.columns[:20]),
+                known=listing(self.columns[:20]),
             )
         return column
 
@@ -77,7 +77,7 @@ def locate(root: Path, name: str) -> Path | None:
     if (root / name).is_dir():
         found.append(root / name)
     if len(found) > 1:
-        raise DataError("data.two_tables", name=name, paths=", ".join(p.name for p in found))
+        raise DataError("data.two_tables", name=name, paths=listing(p.name for p in found))
     return found[0] if found else None
 
 
@@ -180,7 +180,9 @@ def _csv_batches(table: Table, columns: Sequence[str], ledger: Ledger) -> Iterat
             frame = pl.DataFrame(pl.from_arrow(block))
             yield RawBatch(frame, Place(table.file, row))
             row += frame.height + len(skipped)
-            ledger.tell(BROKEN_LINE, table.file, skipped, count=len(skipped), action="dropped")
+            # A quote left open makes one broken line of many.
+            lines = sum(1 + text.rstrip("\r\n").count("\n") for _, text in skipped)
+            ledger.tell(BROKEN_LINE, table.file, skipped, count=lines, action="dropped")
             skipped.clear()
     except (pa.ArrowException, OSError, EOFError) as broken:
         raise DataError("data.broken_csv", path=table.path, detail=_first_line(broken)) from broken

@@ -11,7 +11,7 @@ from tagcf.data.files import Table, open_table
 from tagcf.data.times import CLOCK_LEVELS, check_zone
 from tagcf.errors import DataError
 from tagcf.settings import OutcomeSettings, Settings
-from tagcf.text import did_you_mean
+from tagcf.text import did_you_mean, listing
 from tagcf.types import Outcome
 
 # "clock": derived from the time; "user", "item": the ids themselves.
@@ -183,10 +183,10 @@ def _find(
     raise DataError(
         "data.missing_column",
         column=name,
-        path=", ".join(files),
+        path=listing(files),
         setting=setting,
         hint=did_you_mean(name, dict.fromkeys(known)),
-        known=", ".join(dict.fromkeys(known[:20])),
+        known=listing(dict.fromkeys(known[:20])),
     )
 
 

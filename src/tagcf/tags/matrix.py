@@ -54,6 +54,12 @@ def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
     return replace(matrix, version=found.version, unseen=unseen)
 
 
+def has_tags(workspace: Workspace) -> bool:
+    """Whether there is a table of tags, one's own or a written one, be it broken."""
+    own = locate(workspace.root, "item_tags") is not None
+    return own or (workspace.root / "out" / FILE).is_file()
+
+
 def _unseen(
     workspace: Workspace, log: EventLog, version: str, tags: Sequence[Tag]
 ) -> tuple[tuple[str, Mask], ...]:
@@ -101,7 +107,8 @@ def tags_version(workspace: Workspace) -> str:
     """Version of the tag tree that the items were tagged with; today's where that is not known."""
     written = workspace.root / "out" / FILE
     if written.is_file():
-        facts = (pq.read_schema(written).metadata or {}).get(b"tagcf")
+        # Of the file, not its schema: polars keeps a schema of Arrow beside it, without them.
+        facts = (pq.read_metadata(written).metadata or {}).get(b"tagcf")
         if facts is not None:
             return str(json.loads(facts)["tree"])
     return tree_version(workspace)

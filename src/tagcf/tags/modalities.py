@@ -90,6 +90,12 @@ def write_evidence(workspace: Workspace, readings: Readings) -> Path:
     return target
 
 
+def remove_evidence(workspace: Workspace) -> None:
+    """Remove what an earlier run wrote with `write_evidence`: of this one it would not be true."""
+    for name in (EVIDENCE, MISSING):
+        (workspace.out / name).unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True)
 class ItemEvidence:
     """All that is known of one item's tags."""

@@ -79,4 +79,9 @@ def visible(text: str, *, keep: str = "", spelling: str = "[U+{:04X}]") -> str:
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return a short "did you mean" clause for the nearest names, or an empty string."""
     near = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), n=3, cutoff=0.5)
-    return say("error.did_you_mean", names=", ".join(near)) if near else ""
+    return say("error.did_you_mean", names=listing(near)) if near else ""
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return the names one after the other, as the language in force lists them."""
+    return ("、" if language() == "zh" else ", ").join(names)

@@ -370,10 +370,16 @@ def test_addresses(written, meant):
         "http://[::1/v1",
     ],
 )
-def test_wrong_addresses_are_refused_without_repeating_them(wrong):
+def test_wrong_addresses_are_quoted_without_what_may_be_a_key(wrong):
     with pytest.raises(SettingsError, match="http\\(s\\)://host") as refused:
         full_address(wrong)
-    assert "pw" not in str(refused.value).split("password")[0]
+    said = str(refused.value).split("Write http")[0]
+    assert "pw" not in said
+    assert "key" not in said
+    if not set("@?") & set(wrong):
+        assert f'"{wrong.rstrip("/")}"' in said
+    else:
+        assert "…" in said
 
 
 def test_what_the_settings_lack_is_named(monkeypatch):
@@ -382,6 +388,21 @@ def test_what_the_settings_lack_is_named(monkeypatch):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(SettingsError, match="NO_SUCH_KEY"):
         server_of(LLMSettings(base_url="http://x", model="m", api_key_env="NO_SUCH_KEY"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        (LLMSettings(), "[llm] base_url, model."),
+        (LLMSettings(model="m"), "[llm] base_url."),
+        (LLMSettings(base_url="http://x"), "[llm] model."),
+        (LLMSettings(base_url=" ", model="m"), "[llm] base_url."),
+    ],
+)
+def test_only_what_is_missing_is_named(settings, missing):
+    with pytest.raises(SettingsError) as lacking:
+        server_of(settings)
+    assert f"missing: {missing}" in str(lacking.value)
 
 
 def test_a_key_in_place_of_its_variable_is_refused_and_not_repeated():

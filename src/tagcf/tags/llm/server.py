@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,16 +45,18 @@ def server_of(settings: LLMSettings) -> Server:
         Address or model is not set, the address is none, or the variable that is to hold the
         key is empty.
     """
-    if settings.base_url is None or settings.model is None:
-        raise SettingsError("llm.not_set")
+    base_url, model = (settings.base_url or "").strip(), (settings.model or "").strip()
+    if not base_url or not model:
+        missing = [name for name, one in (("base_url", base_url), ("model", model)) if not one]
+        raise SettingsError("llm.not_set", missing=", ".join(missing))
     key = None
     if settings.api_key_env:
         key = os.environ.get(settings.api_key_env, "").strip()
         if not key or not key.isascii():
             raise SettingsError("llm.no_key", variable=settings.api_key_env)
     return Server(
-        base_url=full_address(settings.base_url),
-        model=settings.model,
+        base_url=full_address(base_url),
+        model=model,
         key=key,
         key_name=settings.api_key_env or "",
         concurrency=settings.concurrency,
@@ -72,7 +75,7 @@ def full_address(base_url: str) -> str:
     Raises
     ------
     SettingsError
-        It is no http address, or it carries a name, a password or a query: keys belong into
+        It is no http address, or it carries a name, a password or a query: keys belong in
         the environment.
     """
     plain = base_url.strip().rstrip("/").removesuffix("/chat/completions")
@@ -80,8 +83,14 @@ def full_address(base_url: str) -> str:
         parts = urlsplit(plain)
         port_is_right = parts.port is None or parts.port > 0
     except ValueError:
-        raise SettingsError("llm.bad_address") from None
+        raise SettingsError("llm.bad_address", value=_without_secrets(plain)) from None
     wrong = parts.username or parts.password or parts.query or parts.fragment
     if parts.scheme not in {"http", "https"} or not parts.hostname or wrong or not port_is_right:
-        raise SettingsError("llm.bad_address")
+        raise SettingsError("llm.bad_address", value=_without_secrets(plain))
     return plain if parts.path else f"{plain}/v1"
+
+
+def _without_secrets(address: str) -> str:
+    """Cut out of an address what may be a key: name and password, query, fragment."""
+    named = re.sub(r"^([A-Za-z]+://)?.*@", r"\1…@", address, flags=re.DOTALL)
+    return re.sub(r"[?#].*", "?…", named, flags=re.DOTALL)

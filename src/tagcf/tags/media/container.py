@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,10 @@ _ONE_FILE = {
     "protocol_whitelist": "none",
     "max_pixels": str(MOST_PIXELS),  # FFmpeg decodes a first frame to see what it has
 }
-READABLE = "mp4, mov, flv, mkv, webm, avi, ts, gif, wav, flac, mp3, m4a, ogg, aac, png, jpg, webp"
+READABLE = (
+    "mp4, mov, flv, mkv, webm, avi, ts, gif, wav, flac, mp3, m4a, ogg, aac, png, jpg, webp, bmp"
+)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: "C:" is a drive
 _CLOCK = 1_000_000  # FFmpeg counts container times in microseconds
 
 
@@ -87,16 +91,18 @@ def opened(path: Path) -> Iterator[InputContainer]:
     Raises
     ------
     MediaError
-        Missing, not allowed to be read, empty, or no media.
+        Missing, a URL, not allowed to be read, empty, or no media.
     """
     av = library()
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
             raise MediaError("media.no_media", path=str(path), known=READABLE)
         file = path.open("rb")
-    except FileNotFoundError as error:
-        raise MediaError("media.not_found", path=str(path)) from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        if (url := _url_of(path)) is not None:
+            raise MediaError("media.url", path=url) from error
+        if isinstance(error, FileNotFoundError):
+            raise MediaError("media.not_found", path=str(path)) from error
         detail = getattr(error, "strerror", None) or str(error)
         raise MediaError("media.not_opened", path=str(path), detail=detail) from error
     with file:
@@ -110,6 +116,14 @@ def opened(path: Path) -> Iterator[InputContainer]:
             raise MediaError("media.no_media", path=str(path), known=READABLE) from error
         with container:
             yield container
+
+
+def _url_of(path: Path) -> str | None:
+    """Return the URL that was given in place of a path; None for what may be a path."""
+    for place, part in enumerate(path.parts):
+        if _SCHEME.fullmatch(part):
+            return f"{part}//{'/'.join(path.parts[place + 1 :])}"
+    return None
 
 
 def _refuse_huge(path: Path, size: tuple[int, int] | None) -> None:

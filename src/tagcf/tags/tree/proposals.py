@@ -143,12 +143,12 @@ def read_proposals(path: Path) -> tuple[Proposal, ...]:
         command = f"tagcf tag {path.parent.parent} --propose"
         raise OutputError("error.missing_output", path=path, command=command) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as broken:
-        raise DataError("tree.bad_file", path=path, detail=broken) from broken
+        raise DataError("tree.bad_proposals", path=path, detail=broken) from broken
     listed = values.get("proposal", [])
     unknown = sorted(set(values) - {"version", "proposal"})
     if unknown or not isinstance(listed, list) or not all(isinstance(x, dict) for x in listed):
         detail = ", ".join(unknown) or "proposal"
-        raise DataError("tree.bad_file", path=path, detail=detail)
+        raise DataError("tree.bad_proposals", path=path, detail=detail)
     found = tuple(_proposal(one, place, path) for place, one in enumerate(listed, 1))
     seen: set[str] = set()
     for one in found:
@@ -179,7 +179,12 @@ def apply_proposals(
         As `read_proposals` and `read_tree`; or a proposal cannot be done: its tag does not
         exist, a name is taken, two of them contradict each other.
     """
-    path = path or workspace.out / FILE
+    default = workspace.out / FILE
+    if path is not None and not path.is_file():
+        command = f"tagcf tag {workspace.root} --propose"
+        facts = {"path": path, "default": default, "command": command}
+        raise OutputError("tree.no_such_proposals", **facts)
+    path = path or default
     proposals = read_proposals(path)
     tree = read_tree(workspace)
     done = {change.id for change in tree.changes}

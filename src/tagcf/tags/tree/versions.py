@@ -159,7 +159,7 @@ def read_tree(workspace: Workspace) -> TagTree:
     try:
         values = tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as broken:
-        raise DataError("tree.bad_file", path=path, detail=broken) from broken
+        raise DataError("tree.bad_tree", path=path, detail=broken) from broken
     try:
         tree = TagTree(
             base=str(values["base"]),
@@ -167,7 +167,7 @@ def read_tree(workspace: Workspace) -> TagTree:
             rejected=tuple(str(one) for one in values.get("rejected", [])),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as foreign:
-        raise DataError("tree.bad_file", path=path, detail=repr(foreign)) from foreign
+        raise DataError("tree.bad_tree", path=path, detail=repr(foreign)) from foreign
     _check_chain(tree, path)
     return tree
 
