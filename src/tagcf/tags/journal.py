@@ -45,7 +45,8 @@ class Journal:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            whole = getattr(os, "O_BINARY", 0)  # Windows would put \r before every line break
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | whole, 0o600)
         except OSError as error:
             raise self._refused(error) from error
         try:

@@ -14,14 +14,14 @@ import polars as pl
 from tagcf.data.workspace import Workspace, atomic_path
 from tagcf.errors import MediaError, MissingExtraError, OutputError
 from tagcf.tags.evidence import Content, Found
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.account import Account
+from tagcf.tags.llm.batch import ANSWERS as JOURNAL
 from tagcf.tags.llm.batch import Report
 from tagcf.tags.llm.client import Client
 from tagcf.tags.llm.closed import ClosedTags
 from tagcf.tags.llm.cover import CoveringSet, covering_set
 from tagcf.tags.llm.free import Extraction, FreeTags
-from tagcf.tags.llm.journal import FILE as JOURNAL
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.narrative import EmotionalNarrative, Line, Narrative
 from tagcf.tags.llm.server import server_of
 from tagcf.tags.llm.task import Task, Told, ask_about, reading_of

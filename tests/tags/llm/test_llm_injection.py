@@ -10,9 +10,9 @@ import pytest
 from llm_servers import Reply, completion
 
 from tagcf.tags.evidence import Content
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.closed import ClosedTags
 from tagcf.tags.llm.free import FreeTags
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.narrative import EmotionalNarrative, Line, emotions_of
 from tagcf.tags.llm.task import LLMEncoder, ask_about
 from tagcf.tags.llm.ways import Dialect

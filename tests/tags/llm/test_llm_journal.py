@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tagcf.errors import OutputError
-from tagcf.tags.llm.journal import Journal
+from tagcf.tags.journal import Journal
 
 RECORDS = {f"key {k}": {"text": f"第{k}条\n\u2028" + "x" * k, "k": k} for k in range(5)}
 
@@ -87,7 +87,7 @@ def test_many_writers_in_one_process(path):
 
 def test_a_second_process_is_told_to_wait(path):
     with Journal(path):
-        code = "import pathlib, sys; from tagcf.tags.llm.journal import Journal; "
+        code = "import pathlib, sys; from tagcf.tags.journal import Journal; "
         code += "Journal(pathlib.Path(sys.argv[1]))"
         command = [sys.executable, "-c", code, str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_the_journal_whole(path):
 import resource, signal
 from pathlib import Path
 from tagcf.errors import OutputError
-from tagcf.tags.llm.journal import Journal
+from tagcf.tags.journal import Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
 journal = Journal(Path({str(path)!r}))

@@ -11,11 +11,11 @@ from llm_servers import CONTEXT, png
 
 from tagcf.errors import RefusedError
 from tagcf.tags.evidence import Content
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.answer import read_object
 from tagcf.tags.llm.batch import ask_all
 from tagcf.tags.llm.closed import ClosedTags, closed_request
 from tagcf.tags.llm.free import FreeTags
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.narrative import EmotionalNarrative, Line, narrative_request
 from tagcf.tags.llm.request import Image
 from tagcf.tags.llm.task import LLMEncoder, Seen, ask_about

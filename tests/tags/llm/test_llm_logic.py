@@ -16,8 +16,8 @@ from llm_requests import logic_tags
 from llm_servers import Reply, completion
 
 from benchmarks.logic_world import logic_world
+from tagcf.tags.journal import Journal
 from tagcf.tags.lexicon import Lexicon
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.logic import (
     MOST,
     OFFERED,
@@ -40,7 +40,7 @@ import sys
 from pathlib import Path
 from llm_requests import logic_tags
 from tagcf.tags.llm.client import Client
-from tagcf.tags.llm.journal import Journal
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.logic import ask_edges
 from tagcf.tags.llm.server import Server
 

@@ -19,8 +19,8 @@ from llm_requests import ITEMS, requests, small_requests
 from llm_servers import Reply, completion
 
 from tagcf.errors import ServerError
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.batch import ask_all
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.ways import Dialect, Way
 
 WORKERS = 8
@@ -31,7 +31,7 @@ from pathlib import Path
 import llm_requests
 from tagcf.tags.llm.batch import ask_all
 from tagcf.tags.llm.client import Client
-from tagcf.tags.llm.journal import Journal
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.server import Server
 
 address, path, workers = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])

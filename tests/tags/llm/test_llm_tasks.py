@@ -14,11 +14,12 @@ from llm_servers import Reply, completion
 from tagcf.errors import ServerError
 from tagcf.settings import LLMSettings
 from tagcf.tags.evidence import Content, Evidence, Found
+from tagcf.tags.journal import Journal
+from tagcf.tags.llm.batch import ANSWERS as FILE
 from tagcf.tags.llm.candidates import candidates_of
 from tagcf.tags.llm.client import Client
 from tagcf.tags.llm.closed import ClosedTags
 from tagcf.tags.llm.free import Extraction, FreeTag, FreeTags
-from tagcf.tags.llm.journal import FILE, Journal
 from tagcf.tags.llm.narrative import Beat, EmotionalNarrative, Line
 from tagcf.tags.llm.server import server_of
 from tagcf.tags.llm.task import LLMEncoder, ask_about

@@ -12,19 +12,21 @@ from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from tagcf.errors import RefusedError, ServerError
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.account import Account, Usage
 from tagcf.tags.llm.client import Answer, Client, reason_of
 from tagcf.tags.llm.failures import Trouble
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.pace import Stopped
 from tagcf.tags.llm.request import Request
 from tagcf.tags.llm.ways import Dialect
 from tagcf.tags.llm.workers import Workers
 from tagcf.types import Reason
 
+ANSWERS = Path("llm") / "answers.jsonl"  # journal of answers, below out/
 AHEAD = 8  # requests per worker that are prepared, so that one slow answer holds up no other
 HEARING_S = 0.2
 GIVE_UP = 20  # items in a row without an answer after which nothing more is sent

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.answer import (
     REASON_LIMIT,
     Entry,
@@ -28,7 +29,6 @@ from tagcf.tags.llm.answer import (
 )
 from tagcf.tags.llm.batch import Report, ask_all
 from tagcf.tags.llm.client import Answer, Client
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.plain import plain_line
 from tagcf.tags.llm.request import Block, Request, make_request
 from tagcf.text import Language

@@ -9,9 +9,9 @@ from typing import Generic, Protocol, TypeVar
 
 from tagcf.errors import MediaError, MissingExtraError
 from tagcf.tags.evidence import Content, Found, Missing, Offer, Reading
+from tagcf.tags.journal import Journal
 from tagcf.tags.llm.batch import Outcome, Progress, Report, ask_all
 from tagcf.tags.llm.client import Answer, Client
-from tagcf.tags.llm.journal import Journal
 from tagcf.tags.llm.request import Image, Request
 from tagcf.tags.vocabulary import Vocabulary
 from tagcf.types import Reason
