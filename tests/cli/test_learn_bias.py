@@ -145,7 +145,9 @@ def test_too_few_tags(randomised: Path, run, monkeypatch: pytest.MonkeyPatch) ->
     assert "ctr: not learned" in done.stderr
 
 
-@pytest.mark.parametrize(("value", "says"), [("{ctrr = 0.1}", "ctr"), ("{ctr = -0.1}", "greater")])
+@pytest.mark.parametrize(
+    ("value", "says"), [("{ctrr = 0.1}", "ctr"), ("{ctr = -0.1}", "0.0 or more")]
+)
 def test_wrong_settings(
     observational: Path, run, monkeypatch: pytest.MonkeyPatch, value: str, says: str
 ) -> None:
