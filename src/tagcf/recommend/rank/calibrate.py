@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -101,6 +101,18 @@ def _grouped(bins: Bins, n: int) -> tuple[Floats, Floats, Floats]:
         np.add.at(sums[at], group, one)
     some = sums[0] > 0
     return sums[0, some], sums[1, some], sums[2, some]
+
+
+def calibrate(halves: Sequence[Bins], low: float, high: float) -> tuple[Curve, Calibration]:
+    """The curve of both halves, unless curves do worse than the predictions as they are.
+
+    On few rows a curve follows their noise: then predictions stay, within their bounds.
+    """
+    judged = calibration_of(halves, low, high)
+    if judged.error > judged.before:
+        none = np.empty(0)
+        return Curve(none, none, low, high), replace(judged, error=judged.before)
+    return fit_curve(halves[0] + halves[1], low, high), judged
 
 
 def calibration_of(halves: Sequence[Bins], low: float, high: float) -> Calibration:

@@ -13,7 +13,7 @@ from tagcf.effects.estimate import on_items_of
 from tagcf.effects.linear.design import survey
 from tagcf.errors import DataError
 from tagcf.recommend.rank.books import Books, keep_books
-from tagcf.recommend.rank.calibrate import Bins, Calibration, Curve, calibration_of, fit_curve
+from tagcf.recommend.rank.calibrate import Bins, Calibration, Curve, calibrate
 from tagcf.recommend.rank.features import Layout, features_of, layout_of
 from tagcf.recommend.rank.fitted import Described, FittedRanker, tables_of
 from tagcf.recommend.rank.ground import Ground, lay_ground
@@ -212,5 +212,5 @@ class _Passes:
                 for k in range(self.layout.outcomes):
                     bins[k][half].add(raw[:, k], rows.y[at, k], weight[at, k])
         limits = [bounds(one) for one in self.log.outcomes]
-        curves = tuple(fit_curve(pair[0] + pair[1], *limits[k]) for k, pair in enumerate(bins))
-        return curves, tuple(calibration_of(pair, *limits[k]) for k, pair in enumerate(bins))
+        found = [calibrate(pair, *limits[k]) for k, pair in enumerate(bins)]
+        return tuple(curve for curve, _ in found), tuple(judged for _, judged in found)

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from tagcf.effects.dose.periods import gather_periods
 from tagcf.effects.linear.design import Survey
-from tagcf.recommend.rank.calibrate import Bins, Calibration, Curve, calibration_of, fit_curve
+from tagcf.recommend.rank.calibrate import Bins, Calibration, Curve, calibrate
 from tagcf.recommend.rank.shrink import Record, posterior, spread_of
 from tagcf.types import Codes, EventLog, Floats, Outcome
 
@@ -133,4 +133,4 @@ def _calibrated(
     for which in (0, 1):
         at = half == bool(which)
         bins[which].add(raw[at], y[at], np.ones(int(at.sum())))
-    return fit_curve(bins[0] + bins[1], 0.0, 1.0), calibration_of(bins, 0.0, 1.0)
+    return calibrate(bins, 0.0, 1.0)
