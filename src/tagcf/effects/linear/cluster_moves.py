@@ -40,6 +40,7 @@ class ClusterCells:
     weight: Floats  # (m,)
     e: Floats  # (m, K) weighted residuals
     x: Floats  # (m, P) mean controls minus their group mean
+    controls: Floats  # (m, P) those times their inverse Gram
     hat: Floats  # (m, T) partialled tags, controls at the cells' means
     influence: Floats  # (m, T) hat times the inverse
 
@@ -63,7 +64,6 @@ def cluster_moves(part: Partialled, inverse: Floats, held: ClusterCells) -> Floa
     if len(part.group_weight) > 1:
         alone |= ~_in_one_group(held)
     whole = part.group_weight[held.group[held.starts]]
-    controls = held.x @ part.xx_inverse.astype(held.x.dtype)
     padded = -(-held.sizes // PADDED) * PADDED
     for size in np.unique(padded[~alone]):
         alike = np.flatnonzero((padded == size) & ~alone)
@@ -72,7 +72,7 @@ def cluster_moves(part: Partialled, inverse: Floats, held: ClusterCells) -> Floa
             which = alike[start : start + step]
             of = _cells_of(held, which, int(size))
             products = of(held.influence) @ of(held.hat).swapaxes(1, 2)
-            products += of(controls) @ of(held.x).swapaxes(1, 2)
+            products += of(held.controls) @ of(held.x).swapaxes(1, 2)
             safe = np.empty(which.size, dtype=bool)
             starts, sizes = held.starts[which], held.sizes[which]
             args = (products, starts, sizes, held.weight, held.e, whole[which])
@@ -116,7 +116,7 @@ def _solved_alone(part: Partialled, inverse: Floats, held: ClusterCells, inside:
     """
     weight, x = held.weight[inside], held.x[inside]
     columns = np.hstack([held.hat[inside], x])
-    carried = np.hstack([held.influence[inside], x @ part.xx_inverse])
+    carried = np.hstack([held.influence[inside], held.controls[inside]])
     mixed = _mix(part, held.group[inside], weight)
     rows, carried = mixed @ columns, mixed @ carried
     e = (mixed / weight) @ held.e[inside]

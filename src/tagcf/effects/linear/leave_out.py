@@ -29,6 +29,7 @@ class _Block:
 
     of: ClusterBlock
     x: Floats  # (m, P) mean controls minus their group mean
+    controls: Floats  # (m, P) those times their inverse Gram
     hat: Floats  # (m, T) partialled tags, controls at the cells' means
     influence: Floats  # (m, T) what a unit of weighted residual moves the coefficients by
     inflation: Floats  # (m,) 1 / (1 - leverage) of each cell alone
@@ -96,13 +97,16 @@ def _blocks(pieces: Pieces, cluster: Codes) -> Iterator[_Block]:
         x = part.x_of(block.cells)
         hat = hat_rows(part.tags, part, block.cells, x)
         influence = hat @ inverse
-        yield _Block(block, x, hat, influence, _inflation(pieces, block.cells, x, hat, influence))
+        controls = x @ part.xx_inverse.astype(x.dtype, copy=False)
+        own = np.einsum("ct,ct->c", influence, hat) + np.einsum("cp,cp->c", controls, x)
+        inflation = _inflation(pieces, block.cells, own)
+        yield _Block(block, x, controls, hat, influence, inflation)
 
 
-def _inflation(
-    pieces: Pieces, cells: Positions | slice, x: Floats, hat: Floats, influence: Floats
-) -> Floats:
+def _inflation(pieces: Pieces, cells: Positions | slice, own: Floats) -> Floats:
     """(m,) factor by which leaving a cell out exceeds its plain score: 1 / (1 - leverage).
+
+    `own` (m,) is the leverage of a unit of weight.
 
     Leaving out a part of a fixed-effect group moves the group's mean, too: for one cell both
     downdates are of rank one (Sherman and Morrison 1950).
@@ -111,9 +115,7 @@ def _inflation(
     rest = part.group_weight[part.tags.group[cells]] - weight
     alone = rest <= 1e-12 * weight  # the cell is its whole group: nothing is compared with it
     factor = np.where(alone, 1.0, (rest + weight) / np.where(alone, 1.0, rest))
-    own = np.einsum("ct,ct->c", influence, hat)
-    controls = np.einsum("cp,cp->c", x @ part.xx_inverse.astype(x.dtype, copy=False), x)
-    return np.asarray(factor * inverse_gap(factor * weight * (own + controls)))
+    return np.asarray(factor * inverse_gap(factor * weight * own))
 
 
 def _scores(
@@ -153,6 +155,7 @@ def _moves_of_several(pieces: Pieces, block: _Block, which: Positions, e: Floats
         weight=pieces.sums.weight[block.of.cells],
         e=e,
         x=block.x,
+        controls=block.controls,
         hat=block.hat,
         influence=block.influence,
     )
