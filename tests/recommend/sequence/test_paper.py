@@ -18,6 +18,7 @@ from tagcf.recommend.sequence.paper import (
     shared_items_logic,
 )
 from tagcf.recommend.sequence.paper_training import PaperNetwork, Tags
+from tagcf.recommend.sequence.schedule import Schedule
 
 N_ITEMS = 20
 
@@ -39,7 +40,12 @@ def circle() -> Histories:
 
 def settings(*, extended: bool) -> PaperTagCF:
     return PaperTagCF(
-        carried(), extended=extended, width=16, length=8, epochs=40, batch_targets=100
+        carried(),
+        extended=extended,
+        width=16,
+        length=8,
+        schedule=Schedule(epochs=40),
+        batch_targets=100,
     )
 
 

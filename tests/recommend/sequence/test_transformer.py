@@ -15,11 +15,14 @@ from tagcf.recommend.evaluate.splits import leave_one_out
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.sequence.inference import last_states, states
 from tagcf.recommend.sequence.network import exported
+from tagcf.recommend.sequence.schedule import Schedule
 from tagcf.recommend.sequence.training import item_vectors, learner_of
 from tagcf.recommend.sequence.transformer import FittedTransformer, Transformer, TransformerSearch
 
 N_ITEMS = 40
-SMALL = Transformer(width=16, length=8, epochs=40, batch_targets=200, dropout=0.0)
+SMALL = Transformer(
+    width=16, length=8, schedule=Schedule(epochs=40), batch_targets=200, dropout=0.0
+)
 
 
 def rule(n_users: int = 60, size: int = 10, n_items: int = N_ITEMS) -> Histories:
@@ -56,7 +59,12 @@ def right(model: FittedTransformer, histories: Histories) -> float:
 @pytest.mark.parametrize("full", [10_000, 0], ids=["full softmax", "sampled softmax"])
 def test_learns_a_rule_of_two_events(full: int) -> None:
     settings = Transformer(
-        width=16, length=8, epochs=60, batch_targets=200, dropout=0.0, full_softmax_up_to=full
+        width=16,
+        length=8,
+        schedule=Schedule(epochs=60),
+        batch_targets=200,
+        dropout=0.0,
+        full_softmax_up_to=full,
     )
     # The last item alone leaves two answers open: it takes the one before to be right.
     assert right(settings.fit(rule(100)), rule(100)) > 0.9
@@ -121,7 +129,7 @@ def test_an_empty_history_gets_what_others_began_with() -> None:
     "sequences", [[], [[1]], [[0, 0, 0, 0]], [[1, 2]], [[], [3, 4, 5], []]], ids=str
 )
 def test_tiny_data_give_finite_scores(sequences: list[list[int]]) -> None:
-    settings = Transformer(width=16, length=4, epochs=2)
+    settings = Transformer(width=16, length=4, schedule=Schedule(epochs=2))
     fitted = settings.fit(Histories.of(sequences, 6))
     asked = Histories.of([[], [0, 1], [5]], 6)
     assert fitted.scores(asked).shape == (3, 6)
@@ -129,16 +137,20 @@ def test_tiny_data_give_finite_scores(sequences: list[list[int]]) -> None:
 
 
 def test_one_item_and_no_users() -> None:
-    fitted = Transformer(width=16, length=4, epochs=1).fit(Histories.of([[0], [0, 0]], 1))
+    fitted = Transformer(width=16, length=4, schedule=Schedule(epochs=1)).fit(
+        Histories.of([[0], [0, 0]], 1)
+    )
     assert np.isfinite(fitted.scores(Histories.of([[0]], 1))).all()
     assert fitted.scores(Histories.of([], 1)).shape == (0, 1)
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
-    settings = Transformer(width=16, length=8, epochs=3, seed=4)
+    settings = Transformer(width=16, length=8, schedule=Schedule(epochs=3), seed=4)
     histories = rule(20)
     first, second, other = (
-        Transformer(width=16, length=8, epochs=3, seed=seed).fit(histories).weights.item
+        Transformer(width=16, length=8, schedule=Schedule(epochs=3), seed=seed)
+        .fit(histories)
+        .weights.item
         for seed in (4, 4, 5)
     )
     np.testing.assert_array_equal(first, second)
@@ -216,7 +228,12 @@ def test_a_cold_item_is_found_by_its_tags(tags: sparse.csr_array) -> None:
         for start in rng.integers(0, 5, 150)
     ]
     settings = Transformer(
-        width=16, length=8, epochs=30, batch_targets=300, topics=tags, own_dropout=0.3
+        width=16,
+        length=8,
+        schedule=Schedule(epochs=30),
+        batch_targets=300,
+        topics=tags,
+        own_dropout=0.3,
     )
     fitted = settings.fit(Histories.of(made, N_ITEMS))
     cold = fitted.with_items(np.eye(5, dtype=np.float32), np.zeros((5, 0), np.float32))
@@ -229,7 +246,9 @@ def test_a_cold_item_is_found_by_its_tags(tags: sparse.csr_array) -> None:
 
 def test_stops_early_and_says_how_to_get_there_again() -> None:
     split = leave_one_out(rule(80))
-    settings = Transformer(width=16, length=8, epochs=30, patience=2, learning_rate=0.02)
+    settings = Transformer(
+        width=16, length=8, schedule=Schedule(epochs=30, patience=2, learning_rate=0.02)
+    )
     chosen = TransformerSearch((settings,)).choose(split.valid)
     (tried,) = chosen.tried
     assert tried.value == pytest.approx(validation_value(chosen.fitted, split.valid))
@@ -240,7 +259,9 @@ def test_stops_early_and_says_how_to_get_there_again() -> None:
 
 def test_the_budget_ends_training() -> None:
     split = leave_one_out(rule(80))
-    settings = Transformer(width=16, length=8, epochs=1000, patience=1000, max_cpu_seconds=0.2)
+    settings = Transformer(
+        width=16, length=8, schedule=Schedule(epochs=1000, patience=1000, max_cpu_seconds=0.2)
+    )
     _, found, values = settings.fit_watched(split.valid.train, split.valid)
     assert 1 <= len(values) < 1000
-    assert found.stop_after is not None
+    assert found.schedule.stop_after is not None

@@ -57,7 +57,8 @@ class Trainee:
             session_max_len=order["length"],
             lr=order["rate"],
             batch_size=order["batch"],
-            loss="softmax",
+            loss=order["loss"],
+            n_negatives=order["negatives"],
         )
         self.kept: Order | None = None
 

@@ -49,6 +49,8 @@ class SASRec:
     rate: float = 1e-3
     batch: int = 64
     epochs: int = 30
+    loss: str = "softmax"  # over the catalogue; "sampled_softmax": over so many `negatives`
+    negatives: int = 1
     seed: int = 0
     name: str = "sasrec"
 
@@ -173,8 +175,13 @@ class SASRecSearch:
     Attributes
     ----------
     lengths
-        Events that a model may read; taken is the least that holds 9 of 10 training histories,
-        or the longest, for padding costs what events cost.
+        Fewest and most events that a model may read; between them, as many as 9 of 10 training
+        histories have, for padding costs what events cost.
+    updates
+        Least updates in an epoch: with few users batches are smaller, down to 16, for epochs cost
+        what they cost and fewer are needed.
+    full_softmax_up_to, negatives
+        Items up to which the softmax is over the whole catalogue; above, over so many negatives.
     every, patience, most
         Epochs between looks at the validation hold-out, looks without a gain after which
         training ends, and epochs at most.
@@ -184,11 +191,14 @@ class SASRecSearch:
     """
 
     models: Sequence[SASRec]
-    lengths: Sequence[int] = (20, 50, 100)
+    lengths: tuple[int, int] = (10, 100)
+    updates: int = 60
+    full_softmax_up_to: int = 5_000
+    negatives: int = 64
     every: int = 5
     patience: int = 3
     most: int = 200
-    budget_cpu_s: float = 1800.0
+    budget_cpu_s: float = 450.0
     name: str = "sasrec"
 
     def choose(self, valid: Holdout) -> Chosen:
@@ -197,9 +207,8 @@ class SASRecSearch:
         tried: list[Tried] = []
         best: tuple[float, FittedSASRec] | None = None
         spent = 0.0
-        length = _length(valid.train, self.lengths)
         for model in self.models:
-            fitted, looks, used = self._train(replace(model, length=length), valid)
+            fitted, looks, used = self._train(self._sized(model, valid.train), valid)
             tried += looks
             spent += used
             value = max(one.value for one in looks)
@@ -210,6 +219,15 @@ class SASRecSearch:
             raise ValueError("a search needs at least one model")
         here = cpu_seconds() - started
         return Chosen(kept.model, best[1], tuple(tried), kept.fit_cpu_s, here + spent)
+
+    def _sized(self, model: SASRec, train: Histories) -> SASRec:
+        """Settings that follow from how many users, events and items there are."""
+        users = int((train.sizes > 0).sum())
+        batch = min(model.batch, max(16, users // self.updates))
+        sized = replace(model, length=_length(train, self.lengths), batch=batch)
+        if train.n_items <= self.full_softmax_up_to:
+            return sized
+        return replace(sized, loss="sampled_softmax", negatives=self.negatives)
 
     def _train(self, model: SASRec, valid: Holdout) -> tuple[FittedSASRec, list[Tried], float]:
         """Train one model: as it was at its best, all looks, and its process's CPU seconds."""
@@ -230,9 +248,9 @@ class SASRecSearch:
         return kept, looks, worker.cpu_s
 
 
-def _length(train: Histories, lengths: Sequence[int]) -> int:
+def _length(train: Histories, lengths: tuple[int, int]) -> int:
     most = float(np.quantile(train.sizes[train.sizes > 0], 0.9)) if train.item.size else 0.0
-    return next((length for length in lengths if length >= most), lengths[-1])
+    return int(np.clip(np.ceil(most), *lengths))
 
 
 def sasrec_search(seed: int) -> SASRecSearch:

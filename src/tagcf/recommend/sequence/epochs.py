@@ -6,31 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
+
+from tagcf.recommend.sequence.schedule import Schedule
 
 WARM_UP = 100  # steps
 LAST_RATE = 0.02  # of the peak
 
 
 W = TypeVar("W")
-
-
-class Schedule(Protocol):
-    """Settings that say how long to train; see `Transformer`."""
-
-    @property
-    def epochs(self) -> int: ...  # noqa: D102
-    @property
-    def stop_after(self) -> int | None: ...  # noqa: D102
-    @property
-    def patience(self) -> int: ...  # noqa: D102
-    @property
-    def learning_rate(self) -> float: ...  # noqa: D102
-    @property
-    def max_cpu_seconds(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from tagcf.recommend.histories import Histories
 from tagcf.recommend.scoring import Scores
 from tagcf.recommend.sequence.holdout import some_rows
 from tagcf.recommend.sequence.inference import states
+from tagcf.recommend.sequence.schedule import Schedule
 from tagcf.recommend.sequence.shares import carried, rows_to_one, shape_of
 from tagcf.recommend.sequence.transformer import check_tables, needs_torch
 from tagcf.recommend.sequence.weights import Array, Weights
@@ -78,15 +79,11 @@ class PaperTagCF:
     heads: int = 2
     length: int = 50
     dropout: float = 0.2
-    epochs: int = 12
-    stop_after: int | None = None
-    patience: int = 3
-    learning_rate: float = 3e-3
+    schedule: Schedule = field(default_factory=lambda: Schedule(patience=3))
     batch_targets: int = 1500
     full_softmax_up_to: int = 10_000
     negatives: int = 512
     seed: int = 0
-    max_cpu_seconds: float | None = None
 
     @property
     def name(self) -> str:
@@ -114,7 +111,7 @@ class PaperTagCF:
         watched = None if valid is None else some_rows(valid, self.seed)
         watch = None if watched is None else partial(value, watched)
         trained = run(self, own, logic, train, watch)
-        found = replace(self, stop_after=trained.epochs)
+        found = replace(self, schedule=self.schedule.stopped(trained.epochs))
         return trained.weights, found, trained.values
 
 

@@ -85,7 +85,9 @@ def train(
         epoch = partial(
             run_epoch, one, histories, optimiser_of(network), negatives_of(one, histories)
         )
-        return run_epochs(settings, epoch, partial(fitted_of, one, logic, histories), watch)
+        return run_epochs(
+            settings.schedule, epoch, partial(fitted_of, one, logic, histories), watch
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,12 @@ def run_epoch(
 ) -> None:
     """Go through the data once."""
     run.network.train()
-    settings = run.settings
+    settings, schedule = run.settings, run.settings.schedule
     events = list(batches(histories, settings.length, settings.batch_targets, run.rng))
     for at, batch in enumerate(events):
         steps = epoch * len(events) + at
         for group in optimiser.param_groups:
-            group["lr"] = rate_at(settings, steps / len(events) / settings.epochs, steps)
+            group["lr"] = rate_at(schedule, steps / len(events) / schedule.epochs, steps)
         loss = loss_of(run, batch, negatives)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -53,7 +53,7 @@ def train(
     with one_thread(settings.seed):
         learner = learner_of(settings, histories)
         return run_epochs(
-            settings,
+            settings.schedule,
             partial(run_epoch, settings, histories, learner),
             partial(weights_of, learner, histories),
             watch,
@@ -87,8 +87,8 @@ def run_epoch(settings: Transformer, histories: Histories, learner: Learner, epo
     learner.network.train()
     events = list(batches(histories, settings.length, settings.batch_targets, learner.rng))
     for at, batch in enumerate(events):
-        done = (epoch + at / len(events)) / settings.epochs
-        step(settings, learner, batch, rate_at(settings, done, learner.items.step))
+        done = (epoch + at / len(events)) / settings.schedule.epochs
+        step(settings, learner, batch, rate_at(settings.schedule, done, learner.items.step))
 
 
 def step(settings: Transformer, learner: Learner, batch: Batch, rate: float) -> None:

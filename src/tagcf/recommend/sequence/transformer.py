@@ -26,6 +26,7 @@ from tagcf.recommend.histories import Histories
 from tagcf.recommend.scoring import Scores
 from tagcf.recommend.sequence.holdout import some_rows
 from tagcf.recommend.sequence.inference import scores, scores_of
+from tagcf.recommend.sequence.schedule import Schedule
 from tagcf.recommend.sequence.weights import Array, Weights
 from tagcf.types import Floats
 
@@ -38,14 +39,8 @@ class Transformer:
     ----------
     length
         Events that are read, the latest ones.
-    epochs
-        Over which the learning rate falls to almost nothing.
-    stop_after
-        Epochs really run; None: all. What early stopping found.
-    patience
-        Epochs without a gain on validation after which training stops.
-    max_cpu_seconds
-        Training ends with the epoch in which they are spent.
+    schedule
+        How long to train; validation may end it early.
     full_softmax_up_to
         Items; beyond, `negatives` are drawn by frequency to the `negative_power`.
     topics, roles
@@ -61,10 +56,7 @@ class Transformer:
     blocks: int = 1
     length: int = 50
     dropout: float = 0.2
-    epochs: int = 12
-    stop_after: int | None = None
-    patience: int = 5
-    learning_rate: float = 3e-3
+    schedule: Schedule = field(default_factory=Schedule)
     batch_targets: int = 1500
     smoothing: float = 0.0
     full_softmax_up_to: int = 10_000
@@ -75,7 +67,6 @@ class Transformer:
     tag_weight: float = 0.1
     own_dropout: float = 0.1
     seed: int = 0
-    max_cpu_seconds: float | None = None
     name: str = "transformer"
 
     def fit(self, train: Histories) -> FittedTransformer:
@@ -113,7 +104,7 @@ class Transformer:
 
         watched = None if valid is None else some_rows(valid, self.seed)
         trained = run(self, train, None if watched is None else partial(worth, watched))
-        found = replace(self, stop_after=trained.epochs)
+        found = replace(self, schedule=self.schedule.stopped(trained.epochs))
         return FittedTransformer(trained.weights), found, trained.values
 
 
