@@ -1,8 +1,11 @@
 """Three arms of one ranker on simulated platforms: no effects of tags, naive ones, causal ones.
 
-Run ``OMP_NUM_THREADS=1 python -m benchmarks.arms [SEEDS]``; it writes
-``benchmarks/results/arms.json``. Everything is simulated, so that what a list truly leads to is
-known: completion and like as means over its items, return after a week of seeing just them.
+Run ``OMP_NUM_THREADS=1 python -m benchmarks.arms [SEEDS [FIRST]]``, one process for each kind of
+world; it writes ``benchmarks/results/arms.json``. Everything is simulated, so that what a list
+truly leads to is known: completion and like as means over its items, return after a week of seeing
+just them. `SEEDS` worlds are confounded, half as many of each other kind. The ranker was developed
+on the worlds of seeds 0 to 9; those that are reported start at `FIRST` and were not looked at
+before.
 
 Half of the items and a fifth of the users are kept out of the log: candidates are half new, as on
 a platform whose catalogue turns over. Every arm is the same `Ranker` on the same log; only the
@@ -28,6 +31,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,8 +76,8 @@ class Stage:
     world: World
     log: EventLog
     shown: Mask  # (I,) items that the log may show
-    readers: np.ndarray
-    candidates: np.ndarray
+    readers: Codes  # (READERS,)
+    candidates: Codes  # (READERS, CANDIDATES) each reader's own
 
 
 def make_stage(seed: int, name: str) -> Stage:
@@ -90,8 +94,14 @@ def make_stage(seed: int, name: str) -> Stage:
         log=log,
         shown=shown,
         readers=np.sort(rng.permutation(SIZE["users"])[:READERS]).astype(np.int32),
-        candidates=np.sort(rng.permutation(SIZE["items"])[:CANDIDATES]).astype(np.int32),
+        candidates=own_candidates(rng),
     )
+
+
+def own_candidates(rng: np.random.Generator) -> Codes:
+    """(READERS, CANDIDATES) items drawn for each reader: lists of one world are not all alike."""
+    drawn = [rng.permutation(SIZE["items"])[:CANDIDATES] for _ in range(READERS)]
+    return np.sort(np.stack(drawn), axis=1).astype(np.int32)
 
 
 def only(log: EventLog, items: Mask, users: Mask) -> EventLog:
@@ -137,18 +147,19 @@ def true_toggles(world: World, found: TagEffects) -> TagEffects:
 
 def predicted(fitted: FittedRanker, stage: Stage) -> Floats:
     """(READERS · CANDIDATES, K) outcomes of every reader with every candidate."""
-    facts = np.full((CANDIDATES, len(stage.log.covariates)), np.nan)
+    items = stage.candidates.ravel()
+    facts = np.full((items.size, len(stage.log.covariates)), np.nan)
     at = [one.name for one in stage.log.covariates].index("duration_s")
-    facts[:, at] = stage.world.mechanism.catalogue.duration_s[stage.candidates]
-    context = Context(covariates=np.tile(facts, (READERS, 1)))
+    facts[:, at] = stage.world.mechanism.catalogue.duration_s[items]
     users = np.repeat(stage.readers, CANDIDATES)
-    return fitted.outcomes(users, np.tile(stage.candidates, READERS), context)
+    return fitted.outcomes(users, items, Context(covariates=facts))
 
 
 def best_of(fitted: FittedRanker, stage: Stage, outcomes: Floats, utility: Utility) -> Codes:
     """(READERS, LENGTH) the best candidates of each reader."""
     value = utility.of(fitted.names, outcomes).reshape(READERS, CANDIDATES)
-    return stage.candidates[np.argsort(-value, axis=1, kind="stable")[:, :LENGTH]]
+    best = np.argsort(-value, axis=1, kind="stable")[:, :LENGTH]
+    return np.take_along_axis(stage.candidates, best, axis=1)
 
 
 def truth_of(stage: Stage, best: Codes) -> dict[str, float]:
@@ -224,6 +235,11 @@ def result_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     found = compared(rows)
     causal = [row for row in rows if row["arm"] == "causal"]
     return {
+        "seeds": {
+            name: [min(own), max(own)]
+            for name in WORLDS
+            for own in [[row["seed"] for row in rows if row["world"] == name]]
+        },
         "size": SIZE,
         "worlds": WORLDS,
         "utility": dict(UTILITY.weights),
@@ -247,8 +263,13 @@ def result_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and record."""
-    seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
-    rows = [row for name in WORLDS for row in study(name, seeds)]
+    asked = [int(one) for one in sys.argv[1:]]
+    first = asked[1] if len(asked) > 1 else 0
+    confounded = asked[0] if asked else 40
+    counts = [confounded if name == "confounded" else confounded // 2 for name in WORLDS]
+    with ProcessPoolExecutor(len(WORLDS)) as pool:
+        found = pool.map(study, WORLDS, [range(first, first + count) for count in counts])
+        rows = [row for own in found for row in own]
     write_result("arms", result_of(rows))
 
 

@@ -8,15 +8,28 @@ Run ``OMP_NUM_THREADS=1 python -m benchmarks.dense_bound``; it prints, and write
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from benchmarks.dgp import PER_USER, Size, World, make_world
 from benchmarks.measure import measure
 from benchmarks.own_tasks import _gram
 from tagcf.effects.linear.cell_tags import ItemTags
-from tagcf.effects.linear.kernels import add_scaled_runs, fill_dense
+from tagcf.effects.linear.kernels import fill_dense
 
 SIZE = Size(1_000_000, 50, 300, 5, own_items=True)
 STEP = 200 * PER_USER  # rows at a time, whole users
+
+
+@njit(cache=True, nogil=True)
+def add_scaled_runs(starts, scale, rows, total):
+    """Total (K, c, T) += scale (n, K) ⊗ rows (n, T), summed from each start to the next."""
+    for c in range(starts.size):
+        stop = starts[c + 1] if c + 1 < starts.size else rows.shape[0]
+        for k in range(scale.shape[1]):
+            row = total[k, c]
+            for r in range(starts[c], stop):
+                for t in range(rows.shape[1]):
+                    row[t] += scale[r, k] * rows[r, t]
 
 
 def second_pass(world: World, items: ItemTags, *, leverage: bool) -> np.ndarray:

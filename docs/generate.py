@@ -14,6 +14,7 @@ a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 | docs/reference/effects-json.md, reasons | the text catalogue |
 | README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
 | docs/explanation/benchmarks.md | benchmarks/results/ of peers, upworthy_halves, tagging … |
+| docs/how-to/roles-and-tree.md | benchmarks/results/ of logic, mined_tags and role_scale |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -36,6 +37,7 @@ from typing import Any
 
 import benchmark_tables
 import click
+import role_tables
 from pydantic import BaseModel
 
 from tagcf.cli import VERBS, tagcf
@@ -88,6 +90,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield effects, put(effects.read_text("utf-8"), "reasons", reasons())
     yield REFERENCE / "vocabulary.md", vocabulary_page(default_vocabulary())
     yield REFERENCE / "roles.md", roles_page(all_roles())
+    roles = ROOT / "docs" / "how-to" / "roles-and-tree.md"
+    yield roles, role_tables.fill(roles.read_text("utf-8"), put)
     measured = ROOT / "docs" / "explanation" / "benchmarks.md"
     yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():

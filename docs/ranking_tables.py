@@ -1,4 +1,4 @@
-"""Tables about ranking of docs/explanation/benchmarks.md: ranking, cold_items, arms, serving."""
+"""Tables about ranking of docs/explanation/benchmarks.md: rankers, serving, scale."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 CATALOGUES = ("ml-100k", "Beauty", "LastFM")
+OURS = ("linear", "fused")
+PEERS = ("popularity", "co-visitation", "item-knn", "ease-recency", "sasrec", "tagcf-paper-expl")
+FORMS = ("as it fits", "sparse", "streamed", "co-visitation")
 RULE = "|---" * 7 + "|"
 OUTCOMES = ("completion", "like", "return_7d", "worth")
 ASKED = {"known user": "a user of the log", "unknown history": "a history never seen"}
@@ -17,10 +20,15 @@ def parts() -> dict[str, str]:
     """Every table by the name of its markers."""
     return {
         "rankers": rankers_table(),
+        "ranker pairs": pairs_table(),
+        "rolling": rolling_table(),
         "spread": spread_table(),
         "cold": cold_table(),
         "arms": arms_table(),
         "serving": serving_table(),
+        "linear scale": linear_scale_table(),
+        "linear forms": linear_forms_table(),
+        "index": index_table(),
     }
 
 
@@ -31,21 +39,53 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def rankers_table() -> str:
-    """NDCG@10 and seconds of training of every model on every catalogue."""
-    tables = [_read(name).get("catalogues", {}) for name in ("ranking", "ranking_sequence")]
+    """NDCG@10 and seconds of every model on every catalogue."""
+    found = _read("ranking").get("catalogues", {})
     rows: dict[str, dict[str, str]] = {}
-    for table in tables:
-        for name in CATALOGUES:
-            for one in table.get(name, {}).get("models", []):
-                cpu = one["train_cpu_s"] or 0.0
-                told = f"{one['ndcg@10']:.4f} | {cpu:,.1f}"
-                rows.setdefault(one["model"], {}).setdefault(name, told)
-    heads = "".join(f" {name}: NDCG@10 | CPU s |" for name in CATALOGUES)
+    for name in CATALOGUES:
+        for one in found.get(name, {}).get("models", []):
+            cells = f"{one['ndcg@10']:.4f} | {one['train_cpu_s']:,.1f}, {one['search_cpu_s']:,.0f}"
+            rows.setdefault(one["model"], {}).setdefault(name, cells)
+    heads = "".join(f" {name}: NDCG@10 | CPU s, with search |" for name in CATALOGUES)
     lines = [f"| model |{heads}", RULE]
     for model, told in rows.items():
         cells = " | ".join(told.get(name, "– | –") for name in CATALOGUES)
         lines.append(f"| {model} | {cells} |")
     return "\n".join(lines)
+
+
+def pairs_table() -> str:
+    """What our models gain over each peer, the same users beside one another."""
+    found = _read("ranking").get("catalogues", {})
+    lines = [f"| gain in NDCG@10 | {' | '.join(CATALOGUES)} |", "|---" * 4 + "|"]
+    for model in OURS:
+        for peer in PEERS:
+            cells = [
+                _gain(found.get(name, {}).get("paired", []), model, peer) for name in CATALOGUES
+            ]
+            if any(cell != "–" for cell in cells):
+                lines.append(f"| {model} over {peer} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def rolling_table() -> str:
+    """Five rolling hold-outs of ml-100k: means, and our gains over each peer."""
+    found = _read("ranking").get("catalogues", {}).get("ml-100k", {}).get("rolling")
+    if found is None:
+        return ""
+    heads = " | ".join(f"gain of {model}" for model in OURS)
+    lines = [f"| model | mean NDCG@10 | {heads} |", "|---" * (2 + len(OURS)) + "|"]
+    for model, mean in sorted(found["mean"].items(), key=lambda pair: -pair[1]):
+        gains = " | ".join(_gain(found["paired"], ours, model) for ours in OURS)
+        lines.append(f"| {model} | {mean:.4f} | {gains} |")
+    return "\n".join(lines)
+
+
+def _gain(paired: list[dict[str, Any]], model: str, against: str) -> str:
+    for one in paired:
+        if (one["model"], one["against"], one["metric"]) == (model, against, "ndcg@10"):
+            return _interval([one["difference"], one["ci_low"], one["ci_high"]], 4)
+    return "–"
 
 
 def spread_table() -> str:
@@ -83,20 +123,29 @@ def cold_table() -> str:
 
 
 def arms_table() -> str:
-    """True outcomes of lists by three arms of one ranker."""
-    lines = ["| world | causal against | " + " | ".join(OUTCOMES) + " |", "|---" * 6 + "|"]
+    """True outcomes of lists by three arms of one ranker: of joint lists, then of lists for one."""
+    joint = _arms("one list for all:", OUTCOMES, OUTCOMES)
+    alone = tuple(f"{outcome} alone" for outcome in OUTCOMES[:-1])
+    return joint + "\n\n" + _arms("a list for each:", OUTCOMES[:-1], alone)
+
+
+def _arms(title: str, heads: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    lines = [
+        f"| world | {title} causal against | " + " | ".join(heads) + " |",
+        "|---" * (len(heads) + 2) + "|",
+    ]
     for row in _read("arms").get("compared", []):
         if row["arm"] != "causal":
             continue
         for other in ("none", "naive"):
-            told = [row.get(f"{outcome} minus {other}") for outcome in OUTCOMES]
+            told = [row.get(f"{key} minus {other}") for key in keys]
             cells = " | ".join("–" if one is None else _interval(one) for one in told)
             lines.append(f"| {row['world']} ({row['worlds']}) | {other} | {cells} |")
     return "\n".join(lines)
 
 
-def _interval(found: list[float]) -> str:
-    return f"{found[0]:+.3f} [{found[1]:+.3f}, {found[2]:+.3f}]"
+def _interval(found: list[float], digits: int = 3) -> str:
+    return f"{found[0]:+.{digits}f} [{found[1]:+.{digits}f}, {found[2]:+.{digits}f}]"
 
 
 def serving_table() -> str:
@@ -116,4 +165,58 @@ def serving_table() -> str:
         keys = ("cpu_p50_ms", "cpu_p99_ms", "wall_p50_ms", "wall_p99_ms")
         cells = " | ".join(f"{one[key]:.2f}" for key in keys)
         lines.append(f"| {asked} | {ranked_by} | {cells} |")
+    return "\n".join(lines)
+
+
+def linear_scale_table() -> str:
+    """The linear model on a million items, by events."""
+    lines = [
+        "| events | settings chosen, CPU s | fitted, CPU s | peak memory | a user unlearnt, "
+        "CPU s | 1,000 candidates: CPU p50, p99 | by scoring every item |",
+        RULE,
+    ]
+    for one in _read("linear_scale").get("rows", []):
+        peak = max(one["search_peak_mb"], one["fit_peak_mb"]) / 1000
+        touched, every = (
+            f"{one[kind]['cpu_p50_ms']:.2f}, {one[kind]['cpu_p99_ms']:.2f} ms"
+            for kind in ("touched", "every_item")
+        )
+        lines.append(
+            f"| {one['events']:,} | {one['search_cpu_s']:.0f} | {one['fit_cpu_s']:.0f} | "
+            f"{peak:.1f} GB | {one['unlearn_cpu_s']:.1f} | {touched} | {every} |"
+        )
+    return "\n".join(lines)
+
+
+def linear_forms_table() -> str:
+    """NDCG@10 of the linear model by the form of its tables."""
+    lines = [
+        "| catalogue | as it fits | sparse | streamed | co-visitation | streamed minus sparse | "
+        "streamed minus co-visitation |",
+        RULE,
+    ]
+    for name, one in _read("linear_forms").get("catalogues", {}).items():
+        values = [one["forms"][form]["ndcg@10"] for form in FORMS]
+        gaps = [_interval(one["streamed minus"][other], 4) for other in ("sparse", "co-visitation")]
+        lines.append(f"| {name} | {' | '.join(f'{v:.4f}' for v in values)} | {' | '.join(gaps)} |")
+    return "\n".join(lines)
+
+
+def index_table() -> str:
+    """A transformer's candidates through an index, beside scoring every item."""
+    lines = [
+        "| items | index made, CPU s | lists searched | recall of the 1,000 best, of the 10 best | "
+        "CPU p50, p99 | by scoring every item |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in _read("item_index").get("rows", []):
+        near, every = (
+            f"{one[kind]['cpu_p50_ms']:.1f}, {one[kind]['cpu_p99_ms']:.1f} ms"
+            for kind in ("index", "every_item")
+        )
+        lines.append(
+            f"| {one['items']:,} | {one['made_cpu_s']:.0f} | "
+            f"{one['lists_searched']:,} of {one['lists']:,} | {one['recall@1000']:.3f}, "
+            f"{one['recall@10']:.3f} | {near} | {every} |"
+        )
     return "\n".join(lines)

@@ -34,6 +34,8 @@ def parts() -> dict[str, str]:
         "films": films_table(),
         "student": student_table(),
         "media": media_table(),
+        "speech": speech_table(),
+        "media-bounds": bounds_table(),
     }
 
 
@@ -209,6 +211,41 @@ def media_table() -> str:
         costs = [f"{one['cpu_s'][name]:.2f}" if name in one["cpu_s"] else "" for name in names]
         together, long = one["together"]["cpu_s"], one["duration_s"]
         lines.append(f"| {item} | {long:.0f} | {' | '.join(costs)} | **{together:.2f}** |")
+    return "\n".join(lines)
+
+
+def speech_table() -> str:
+    """What is written down of recordings, and what that costs."""
+    lines = [
+        "| recording | seconds long | said | written down | CPU seconds | memory "
+        "| loading the model: CPU seconds | memory |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in _read("speech")["items"].items():
+        lines.append(
+            f"| {name} | {one['duration_s']:.1f} | {one['said'] or '*nothing*'} "
+            f"| {one['written'] or '*nothing*'} | {one['cpu_s']:.1f} | {one['extra_mb']} MB "
+            f"| {one['load_cpu_s']:.1f} | {one['load_mb']} MB |"
+        )
+    return "\n".join(lines)
+
+
+def bounds_table() -> str:
+    """What files take that are far over the ration."""
+    bounds = _read("media")["bounds"]
+    lines = [
+        "| made file | MB | CPU seconds | memory | pictures looked at |",
+        "|---|---|---|---|---|",
+    ]
+    for name, one in bounds["huge"].items():
+        seen = f"{one['count']} stretches, {one['seconds']:.0f} s of {one['read']:.0f}"
+        lines.append(
+            f"| {name} | {one['file_mb']:,} | {one['cpu_s']:.1f} | {one['extra_mb']} MB | {seen} |"
+        )
+    page = bounds["small_print"]
+    lines.append(
+        f"| a picture full of small print | | {page['cpu_s']:.1f} | | {page['lines']} lines |"
+    )
     return "\n".join(lines)
 
 

@@ -179,6 +179,10 @@ class RecommendSettings(_Section):
     diversity: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         0.0, description="what being a copy of an item above costs, in standard deviations"
     )
+    reach: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.0,
+        description="NDCG@10 that lists reaching further into the catalogue may cost; 0: none",
+    )
     steer: str | None = Field(None, description="TOML or JSON file of steering rules")
 
 

@@ -144,7 +144,7 @@ def test_a_segment_without_treated_rows(folder: Path, run: Run, options: list[st
     assert nobody["n_treated_items"] == 0
     assert nobody["reason"]
     assert found["good", "tier=1"]["verdict"] == "raises"
-    chinese = run("effects", folder, *options, "--lang", "zh").stdout.splitlines()
+    chinese = run("effects", folder, *options, "--all", "--lang", "zh").stdout.splitlines()
     (line,) = [row for row in chinese if row.startswith("good\tclick\ttier=2")]
     assert "无法判断" in line
     assert "带" in line

@@ -166,4 +166,4 @@ def test_choices_are_told_in_chinese(folder: Path, run: Run) -> None:
     assert "Error" not in done.stderr
     done = run("demo", folder / "demo", "--users", "2", "--lang", "zh")
     assert "不能是 2，范围是 x>=12。" in done.stderr
-    assert "is not one of" in run("tag", folder, "--using", "foo").stderr
+    assert "--using cannot be 'foo'" in run("tag", folder, "--using", "foo").stderr

@@ -93,8 +93,38 @@ def test_no_workspace(tmp_path: Path, run) -> None:
 
 
 def test_table_into_a_pipe_is_tab_separated(platform: Path, run) -> None:
-    done = run("effects", platform, "--outcome", "click")
+    done = run("effects", platform, "--outcome", "click", "--all")
     lines = done.stdout.splitlines()
     assert lines[0].split("\t")[:3] == ["tag", "outcome", "segment"]
     assert len(lines) == 11
     assert "effects.parquet" in done.stderr
+
+
+def test_what_cannot_be_told_is_grouped_by_reason(platform: Path, run) -> None:
+    every = run("effects", platform, "--all").stdout.splitlines()[1:]
+    untold = [line for line in every if "cannot tell" in line]
+    assert len(untold) > 6
+    *told, head, group = run("effects", platform).stdout.splitlines()[1:]
+    assert told == every[: len(told)]
+    assert not any("cannot tell" in line for line in told)
+    names = {line.split("\t")[0] for line in untold}
+    assert head == (
+        f"Results that cannot be told: {len(untold)}, of {len(names)} tags "
+        "(--all lists each with its reason)."
+    )
+    because, _, listed = group.strip().partition(": ")
+    assert because == f"{len(names)} on too few items"
+    assert set(listed.split(", ")) == names
+    chinese = run("effects", platform, "--lang", "zh").stdout
+    assert f"无法判断的结果：{len(untold)} 个，涉及 {len(names)} 个标签" in chinese
+    asked = run("effects", platform, "--tag", untold[0].split("\t")[0]).stdout
+    assert asked.count("cannot tell: Items that carry it") == len(untold) / len(names)
+    shown = json.loads(run("effects", platform, "--json").stdout)["effects"]
+    assert sum(one["verdict"] == "cannot tell" for one in shown) == len(untold)
+
+
+def test_a_reason_in_a_segment_names_the_segment(platform: Path, run) -> None:
+    done = run("effects", platform, "--outcome", "click", "--by", "city_tier")
+    groups = [line for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert any(line.startswith("  city_tier=1: ") for line in groups)
+    assert any(line.lstrip()[0].isdigit() for line in groups)

@@ -71,6 +71,7 @@ def test_table_into_a_pipe(run: Run, platform: Path) -> None:
 
 def test_by_default_the_quick_models_are_run(run: Run, platform: Path) -> None:
     done = run("evaluate", platform, "--json")
+    assert done.returncode == 0, done.stderr
     names = {row["model"] for row in json.loads(done.stdout)["models"]}
     quick = {"popularity", "recent-popularity", "item-knn", "co-visitation", "ease", "ease-recency"}
     assert quick <= names

@@ -17,7 +17,7 @@ from tagcf.effects.parts import parts_of, without_mined
 from tagcf.effects.sensitivity.doubt import cast_doubt
 from tagcf.effects.sensitivity.evidence import Doubting
 from tagcf.effects.task import Question, select
-from tagcf.types import IdMap, Mask, TagEffects, TagMatrix
+from tagcf.types import Effect, IdMap, Mask, TagEffects, TagMatrix
 
 QUESTION = Question(outcomes=("click",), min_items=20)
 
@@ -156,3 +156,76 @@ def test_masks_follow_the_items_of_the_log() -> None:
     shown = np.isin(names[item], np.array(ids.ids.to_pylist())[unseen])
     (effect,) = [one for one in found.effects if one.tag == "a"]
     assert effect.n_rows == shown.sum()
+
+
+# ── return ──────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("using", [Joint(), Naive()])
+def test_return_is_refused_for_a_mined_tag_alone(world: World, using) -> None:
+    """Whether somebody came back takes all they did, not what they did on some of the items."""
+    (derived,) = world.log.derived
+    tags, _, slug = mined_part(world)
+    question = replace(QUESTION, outcomes=("click", derived.name))
+    found = estimate_effects(world.log, tags, using, question)
+    (refused,) = [e for e in found.effects if (e.tag, e.outcome) == (slug, derived.name)]
+    assert (refused.verdict, refused.estimate, refused.se) == ("cannot tell", None, None)
+    assert refused.reason is not None
+    assert refused.reason.key == "reason.mined_periods"
+    assert "came back" in str(refused.reason)
+    (click,) = [e for e in found.effects if (e.tag, e.outcome) == (slug, "click")]
+    assert click.estimate is not None
+    at = [k for k, tag in enumerate(tags.tags) if tag.slug != slug]
+    rest = estimate_effects(world.log, select(world.tags, at), using, question)
+    others = of_tag(replace(found, effects=only(found, derived.name)), slug, other=True)
+    assert others == of_tag(replace(rest, effects=only(rest, derived.name)), slug, other=True)
+    assert any(estimate is not None for _, estimate, *_ in others)
+
+
+def only(found: TagEffects, outcome: str) -> tuple[Effect, ...]:
+    return tuple(effect for effect in found.effects if effect.outcome == outcome)
+
+
+# ── tags above a mined one ──────────────────────────────────────────────────
+def told_of(found: TagEffects, slug: str, estimand: str) -> list[Effect]:
+    return [e for e in found.effects if (e.tag, e.estimand) == (slug, estimand)]
+
+
+def test_what_is_above_a_mined_tag_is_told_in_total(world: World) -> None:
+    """All that is below it is not held: the direct estimate is the total one, and says so."""
+    tags, _, slug = mined_part(world)
+    above = next(tag.slug for tag in tags.tags if tag.slug != slug)
+    question = replace(QUESTION, descendants={above: frozenset({slug, "not here"})})
+    found = estimate_effects(world.log, tags, Joint(), question)
+    at = [k for k, tag in enumerate(tags.tags) if tag.slug != slug]
+    alone = select(world.tags, at)
+    total = estimate_effects(world.log, alone, Joint(), replace(question, estimand="total"))
+    (direct,), (whole,) = (told_of(found, above, one) for one in ("direct", "total"))
+    (expected,) = told_of(total, above, "total")
+    assert direct.diagnostics["mined_not_held"] == 1
+    assert "mined_not_held" not in whole.diagnostics
+    assert (whole.estimate, whole.se, whole.q) == (expected.estimate, expected.se, expected.q)
+    assert direct.estimate == whole.estimate
+    (own,), (own_total,) = (told_of(found, slug, one) for one in ("direct", "total"))
+    assert own.estimate == own_total.estimate  # nothing is below it
+    fits = {fit.estimand: fit for fit in found.joint}
+    assert fits["total"].coef == pytest.approx(fits["direct"].coef)
+    again = cast_doubt(
+        world.log, tags, found, Joint(), question, Doubting(permutations=50, curve=False)
+    )
+    assert [(e.tag, e.estimand) for e in again.effects] == [
+        (e.tag, e.estimand) for e in found.effects
+    ]
+    assert [fit.estimand for fit in again.joint] == ["direct", "total"]
+
+
+def test_a_tag_below_that_is_no_mined_one_is_freed_as_ever(world: World) -> None:
+    tags, _, slug = mined_part(world)
+    above, below = [tag.slug for tag in tags.tags if tag.slug != slug][:2]
+    question = replace(QUESTION, descendants={above: frozenset({slug, below})})
+    found = estimate_effects(world.log, tags, Joint(), question)
+    (direct,), (whole,) = (told_of(found, above, one) for one in ("direct", "total"))
+    assert direct.diagnostics["mined_not_held"] == 1
+    assert direct.estimate != whole.estimate
+    at = [k for k, tag in enumerate(tags.tags) if tag.slug != slug]
+    alone = estimate_effects(world.log, select(world.tags, at), Joint(), question)
+    (expected,) = told_of(alone, above, "total")
+    assert (whole.estimate, whole.se) == (expected.estimate, expected.se)

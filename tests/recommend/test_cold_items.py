@@ -94,8 +94,8 @@ def test_known_items_keep_their_scores_and_the_prior_fades_with_events() -> None
     assert not np.allclose(plain[:, taken], alone[:, taken])
     mixed = replace(model, prior_events=5.0).fit(asked.train)
     count = np.bincount(asked.train.item, minlength=N_ITEMS)
-    np.testing.assert_allclose(mixed.own_share, count / (count + 5.0), rtol=1e-6)
-    predicted = mixed.ridge.predict(alone)
+    np.testing.assert_allclose(mixed.term.own_share, count / (count + 5.0), rtol=1e-6)
+    predicted = mixed.term.ridge.predict(alone)
     item = int(np.argmax(count))
     share = count[item] / (count[item] + 5.0)
     expected = share * alone[:, item] + (1 - share) * predicted[:, item]

@@ -10,7 +10,7 @@ from tagcf.recommend.cross_scores import cross_scores, unit_of
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.design import Design, Window
 from tagcf.recommend.linear.model import Linear, Part
-from tagcf.recommend.linear.solve import Ridge
+from tagcf.recommend.linear.ridge import Ridge
 from tagcf.recommend.rank.ranker import Ranker
 from tagcf.recommend.recommender import Recommender
 from tagcf.settings import RecommendSettings

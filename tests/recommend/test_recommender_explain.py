@@ -14,7 +14,7 @@ from tagcf.recommend.explain.attribution import attribute
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.design import Design, Window
 from tagcf.recommend.linear.model import FittedLinear, Linear, Part
-from tagcf.recommend.linear.solve import Ridge
+from tagcf.recommend.linear.ridge import Ridge
 from tagcf.recommend.recommender import Recommender
 from tagcf.recommend.steer import Rule
 from tagcf.settings import RecommendSettings

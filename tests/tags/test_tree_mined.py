@@ -15,7 +15,7 @@ from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.errors import DataError, EstimationError
 from tagcf.settings import Settings, TreeSettings
-from tagcf.tags.matrix import load_tags
+from tagcf.tags.matrix import load_tags, tags_version
 from tagcf.tags.tree.changes import Change, change_hash, mined_by
 from tagcf.tags.tree.meaning import character_pairs
 from tagcf.tags.tree.mined import (
@@ -30,7 +30,7 @@ from tagcf.tags.tree.mined import (
 )
 from tagcf.tags.tree.proposals import Proposal, apply_proposals, read_proposals, write_proposals
 from tagcf.tags.tree.propose import propose
-from tagcf.tags.tree.versions import FILE, mined_tags, read_tree
+from tagcf.tags.tree.versions import FILE, mined_tags, read_tree, tree_version
 from tagcf.tags.vocabulary import default_vocabulary
 from tagcf.types import EventLog
 
@@ -343,6 +343,24 @@ def test_from_the_search_to_the_effect(channel: Path, run) -> None:
     beside = run("effects", channel, "--kin", "--json", "--lang", "en")
     assert beside.returncode == 0, beside.stderr
     assert slug not in {one["tag"] for one in json.loads(beside.stdout)["kin"]}
+
+
+def test_a_tag_written_by_hand_right_after_it_was_accepted(channel: Path, run) -> None:
+    """The items were tagged before, the own table names it already: what it was found in counts."""
+    assert run("tag", channel, "--using", "lexicon").returncode == 0
+    assert run("tag", channel, "--propose").returncode == 0
+    slug = accepted(channel)
+    assert run("tag", channel, "--accept").returncode == 0
+    place = open_workspace(channel)
+    assert tags_version(place) != tree_version(place)
+    assert mined_tags(place, tags_version(place)) == {}
+    tags = load_tags(place, read_log(place))
+    ((name, unseen),) = tags.unseen
+    assert name == slug
+    assert 0.4 < unseen.mean() < 0.6
+    effects = run("effects", channel, "--using", "joint", "--json", "--lang", "en")
+    assert "found in behaviour: 1" in effects.stderr
+    assert effects.stderr.count("Tag the items again") == 1
 
 
 def test_until_leaves_no_author_that_is_new(channel: Path, run) -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from tagcf import __version__
-from tagcf.cli.usage import show_usage
+from tagcf.cli.usage import choose_asked_language, show_usage
 from tagcf.errors import TagCFError
 from tagcf.text import did_you_mean, say
 
@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="tagcf")
+    choose_asked_language(sys.argv[1:] if arguments is None else arguments)
     try:
         code = tagcf.main(args=arguments, prog_name="tagcf", standalone_mode=False)
     except TagCFError as error:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from tagcf.cli.answers import print_answers, sentences
-from tagcf.cli.asked_names import check_tagged, known_tags_of, named_tag
-from tagcf.cli.effect_cells import (
-    Wording,
-    change,
-    interval,
-    print_table,
-    q_cell,
-    verdict_cell,
-    wording_of,
-)
+from tagcf.cli.asked_names import check_tagged, known_tags_of, listed, named_tag
+from tagcf.cli.effect_cells import wording_of
+from tagcf.cli.effect_table import print_effects
 from tagcf.cli.heterogeneity import (
     Asked,
     answer_asked,
@@ -31,11 +24,12 @@ from tagcf.cli.heterogeneity import (
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.learned_bias import check_alone, learn_in, say_bias
 from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.effects.estimate import check_names
 from tagcf.effects.estimates import CLAIMS
-from tagcf.effects.parts import without_mined
+from tagcf.effects.parts import not_held, without_mined
 from tagcf.effects.sensitivity.store import doubt_json
 from tagcf.effects.store import (
     as_doubted,
@@ -57,7 +51,6 @@ from tagcf.tags.matrix import load_tags
 from tagcf.text import say
 from tagcf.types import Effect, EventLog, TagEffects, TagMatrix
 from tagcf.views.labels import tag_name
-from tagcf.views.numbers import Scale
 
 ESTIMANDS = ["direct", "total"]
 
@@ -88,6 +81,7 @@ ESTIMANDS = ["direct", "total"]
     help="where strata or exposure were random: learn how far observational effects are off",
 )
 @heterogeneity_options
+@click.option("--all", "every", is_flag=True, help="list every effect that cannot be told, too")
 @click.option("--strict", is_flag=True, help="exit 3 when no tag can be told")
 @json_option
 @lang_option
@@ -101,6 +95,7 @@ def effects(
     doubt: bool,
     negatives: tuple[str, ...],
     learn_bias: bool,
+    every: bool,
     strict: bool,
     as_json: bool,
     asked: Asked,
@@ -124,7 +119,8 @@ def effects(
     check_named(asked, log, tags, question)
     whole, log = log, split_by_activity(log, split, asked)
     check_names(log, (), split)
-    _say_started(log, tags)
+    say_tags_older(workspace)
+    _say_started(log, tags, question)
     # A question beside the effects stands on joint, and leaves what is stored as it was.
     asks_only = bool(asked.options) and not doubt
     only = "joint" if asks_only else using
@@ -140,32 +136,22 @@ def effects(
     chosen = without_mined(of_facets(tags, workspace.settings.tags.facets))
     answers = of_tags_only(answer_asked(asked, log, chosen, question, outcomes, found), wanted)
     wording = wording_of(log, known)
-    method = using or "joint"
     shown = [
         effect
-        for effect in found.effects
-        if effect.method == method
-        and (not outcomes or effect.outcome in outcomes)
+        for effect in _of_method(found, using or "joint", estimand)
+        if (not outcomes or effect.outcome in outcomes)
         and (not wanted or effect.tag in wanted)
-        and (method != "joint" or effect.estimand == (estimand or "direct"))
         and (bool(split) or effect.segment is None)
     ]
     if as_json:
-        answer: dict[str, object] = {
-            "effects": [effect_json(effect) for effect in shown],
-            "tags_version": found.tags_version,
-        }
-        if doubt:
-            keys = {(effect.tag, effect.outcome) for effect in shown}
-            own = [one for one in found.doubts if (one.tag, one.outcome) in keys]
-            answer["doubt"] = [doubt_json(one) for one in own]
+        answer = _shown_json(shown, found, with_doubts=doubt)
         echo_json(answer | answers_json(answers), indent=1)
         for sentence in (said for one in answers for said in sentences(one, wording)):
             click.echo(sentence, err=True)
     elif answers:
         print_answers(answers, wording)
     else:
-        _print(shown, wording)
+        print_effects(shown, found, wording, every=every or bool(wanted))
     say_bias(shown, workspace.settings.design.observational_bias)
     if not as_json and log is whole and not asks_only:
         click.echo(say("effects.written", path=effects_path(workspace)), err=True)
@@ -173,11 +159,35 @@ def effects(
     return 3 if strict and not told else 0
 
 
-def _say_started(log: EventLog, tags: TagMatrix) -> None:
+def _of_method(found: TagEffects, method: str, estimand: str | None) -> Iterator[Effect]:
+    """Effects by one method; of the joint ones, those of one estimand: direct unless asked."""
+    for effect in found.effects:
+        if effect.method == method and (
+            method != "joint" or effect.estimand == (estimand or "direct")
+        ):
+            yield effect
+
+
+def _shown_json(shown: list[Effect], found: TagEffects, *, with_doubts: bool) -> dict[str, object]:
+    answer: dict[str, object] = {
+        "effects": [effect_json(effect) for effect in shown],
+        "tags_version": found.tags_version,
+    }
+    if with_doubts:
+        keys = {(effect.tag, effect.outcome) for effect in shown}
+        own = [one for one in found.doubts if (one.tag, one.outcome) in keys]
+        answer["doubt"] = [doubt_json(one) for one in own]
+    return answer
+
+
+def _say_started(log: EventLog, tags: TagMatrix, question: Question) -> None:
     counts = {"rows": log.n_rows, "items": len(log.items), "tags": len(tags.tags)}
     click.echo(say("effects.started", **{key: f"{n:,}" for key, n in counts.items()}), err=True)
     if tags.unseen:
         click.echo(say("effects.mined_apart", tags=len(tags.unseen)), err=True)
+    if above := not_held(tags, question):
+        names = [tag_name(tag.zh, tag.en).name for tag in tags.tags if tag.slug in above]
+        click.echo(say("effects.mined_below", names=listed(names)), err=True)
 
 
 def _check_options(
@@ -246,50 +256,3 @@ def _beside_stored(workspace: Workspace, found: TagEffects) -> TagEffects:
     if doubted is None:
         click.echo(say("effects.doubts_of_other", path=workspace.root), err=True)
     return doubted or found
-
-
-def _print(shown: list[Effect], wording: Wording) -> None:
-    """Print the effects, and at the end which setting decides where none can be told."""
-    columns = ("tag", "outcome", "segment", "estimate", "interval", "q", "items", "verdict")
-    bounds: dict[str, list[tuple[float | None, float | None]]] = {}
-    for effect in [one for one in shown if one.verdict != "cannot tell"] or shown:
-        bounds.setdefault(effect.outcome, []).append((effect.ci_low, effect.ci_high))
-    rows = [
-        _cells(effect, wording.scale(effect.outcome, bounds.get(effect.outcome, ())))
-        for effect in sorted(shown, key=_order)
-    ]
-    print_table(columns, rows, {"estimate", "q", "items"})
-    if not shown:
-        click.echo(say("effects.none_of_this_kind"))
-    elif all(effect.verdict == "cannot tell" for effect in shown):
-        click.echo(_nothing_told(shown))
-
-
-def _nothing_told(shown: list[Effect]) -> str:
-    reasons = [effect.reason for effect in shown if effect.reason is not None]
-    few = [one for one in reasons if one.key in {"reason.few_items", "reason.few_without"}]
-    if 2 * len(few) >= len(shown):
-        facts = {"n": len(shown), "few": len(few), "need": dict(few[0].facts)["need"]}
-        return say("effects.nothing_told_items", **facts)
-    why = Counter(str(reason) for reason in reasons).most_common(1)
-    return say("effects.nothing_told", n=len(shown), why=why[0][0] if why else "")
-
-
-def _order(effect: Effect) -> tuple[bool, str, str, bool, float]:
-    """What can be told comes first, of every outcome; claims before the rest, large ones first."""
-    untold, unclaimed = effect.verdict == "cannot tell", effect.verdict not in CLAIMS
-    size = -abs(effect.estimate or 0.0)
-    return untold, effect.outcome, effect.segment or "", unclaimed, size
-
-
-def _cells(effect: Effect, scale: Scale) -> list[str]:
-    return [
-        tag_name(effect.tag_zh, effect.tag_en).name,
-        effect.outcome,
-        effect.segment or "",
-        change(scale, effect.estimate),
-        interval(scale, effect.ci_low, effect.ci_high),
-        q_cell(effect.q),
-        str(effect.n_treated_items),
-        verdict_cell(effect.verdict, effect.reason),
-    ]

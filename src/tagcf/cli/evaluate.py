@@ -13,7 +13,9 @@ from rich.table import Table
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option, seed_option
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.cli.talk import tell
+from tagcf.cli.trained_terms import roles_of
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.recommend.evaluate.contract import evaluation_json
@@ -36,6 +38,7 @@ from tagcf.recommend.evaluate.slices import (
 from tagcf.recommend.evaluate.splits import Split, SplitName, global_time, leave_one_out
 from tagcf.recommend.log_histories import log_histories
 from tagcf.recommend.models import MODELS, SLOW
+from tagcf.recommend.train import shipping_of
 from tagcf.tags.matrix import has_tags, load_tags
 from tagcf.text import catalogue, say, visible
 from tagcf.types import EventLog, TagMatrix
@@ -90,6 +93,8 @@ def evaluate_(
     histories = log_histories(log, workspace.settings.recommend)
     parts = leave_one_out(histories) if split == "leave-one-out" else global_time(histories)
     tags = _tags(workspace, log)
+    roles = None if tags is None or "tagcf" not in names else roles_of(workspace, log)
+    threshold = workspace.settings.tags.threshold
     first = workspace.settings.seed if seed is None else seed
     found = evaluate(
         parts,
@@ -98,7 +103,7 @@ def evaluate_(
         seeds=range(first, first + seeds),
         slices=_slices(log, parts),
         progress=lambda name: tell("recommend.evaluating", model=name),
-        shipped=shipped,
+        shipping=shipping_of(log, histories, tags, roles, workspace.settings.recommend, threshold),
     )
     _say_beside(found, log)
     if as_json:
@@ -126,7 +131,9 @@ def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
     if not has_tags(workspace):
         tell("recommend.evaluated_without_tags", path=workspace.root)
         return None
-    return load_tags(workspace, log)
+    tags = load_tags(workspace, log)
+    say_tags_older(workspace)
+    return tags
 
 
 def _slices(log: EventLog, parts: Split) -> list[Slice]:

@@ -8,8 +8,9 @@ import click
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option
+from tagcf.cli.request import Requested, request_options
 from tagcf.cli.talk import tell
-from tagcf.cli.trained import asked_rules, listed_ids, open_trained
+from tagcf.cli.trained import open_trained
 from tagcf.data.workspace import open_workspace
 from tagcf.recommend.recommender import Recommender
 from tagcf.text import say
@@ -18,12 +19,16 @@ from tagcf.views.labels import join, tag_name
 from tagcf.views.numbers import plain
 from tagcf.views.recommendation import (
     acted_sentence,
+    by_tags_sentence,
     change_sentence,
     event_sentence,
     explanation_json,
     fidelity_sentence,
+    roles_sentence,
     steered_sentence,
+    tag_fidelity_sentence,
     tag_sentence,
+    term_sentence,
     verdict_sentence,
 )
 
@@ -34,46 +39,34 @@ from tagcf.views.recommendation import (
     "tagcf explain DIR --history I1,I2 --item I --why-not",
 )
 @folder_argument
-@click.option("--user", help="id of a user of the log")
-@click.option("--history", metavar="I,…", help="items that anybody had, oldest first")
+@request_options
 @click.option("--item", required=True, help="id of the item")
 @click.option(
     "-k", type=click.IntRange(1), default=10, show_default=True, help="length of the list"
 )
 @click.option("--why-not", is_flag=True, help="only what keeps it out, and what would change that")
-@click.option("--channel", help="for which rules of [recommend] steer act")
-@click.option("--boost", multiple=True, metavar="TAG=W", help="more of a tag; W may be negative")
-@click.option("--block", multiple=True, metavar="TAG", help="nothing with this tag")
-@click.option("--include-seen", is_flag=True, help="what the user has had may be shown")
 @json_option
 @lang_option
 def explain(
     *,
     folder: Path,
-    user: str | None,
-    history: str | None,
+    asked: Requested,
     item: str,
     k: int,
     why_not: bool,
-    channel: str | None,
-    boost: tuple[str, ...],
-    block: tuple[str, ...],
-    include_seen: bool,
     as_json: bool,
 ) -> None:
     """Tell why an item is in a list or not; each reason is tested by ranking without it."""
-    if (user is None) == (history is None):
-        raise click.UsageError(say("recommend.one_of_user_history"))
-    rules = asked_rules(boost, block)
     trained = open_trained(open_workspace(folder))
     found = trained.explain(
-        user,
+        asked.user,
         item,
-        history=listed_ids(history),
+        history=asked.history,
         k=k,
-        exclude_seen=not include_seen,
-        channel=channel,
-        rules=rules,
+        exclude_seen=asked.exclude_seen,
+        channel=asked.channel,
+        segments=asked.segments,
+        rules=asked.rules,
     )
     if found.simulated:
         tell("recommend.simulated")
@@ -83,6 +76,8 @@ def explain(
         echo_json(explanation_json(found, trained.shares), indent=1)
         return
     click.echo(verdict_sentence(found))
+    if found.roles:
+        click.echo(roles_sentence(found.roles))
     if not why_not:
         _print_reasons(trained, found)
     _print_why_not(trained, found)
@@ -96,7 +91,13 @@ def _print_reasons(trained: Recommender, found: Explanation) -> None:
         none = "recommend.no_effects" if trained.evidence is None else "recommend.no_clear_tag"
         tags = [say(none)]
     _section("recommend.explain_tags", tags)
+    if found.by_tags is not None:
+        _section(
+            "recommend.explain_by_tags",
+            [by_tags_sentence(found.by_tags), tag_fidelity_sentence(found.by_tags)],
+        )
     told = [event_sentence(one) for one in found.history]
+    told += [term_sentence(one) for one in found.terms]
     told += [steered_sentence(one) for one in found.steered]
     if told:
         _section("recommend.explain_history", told, method=say(f"recommend.method_{found.method}"))

@@ -10,6 +10,7 @@ import click
 
 from tagcf.cli.effect_cells import print_table
 from tagcf.cli.json_text import echo_json
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.data.read import read_log
 from tagcf.data.settings_file import render_table
 from tagcf.data.workspace import open_workspace
@@ -41,6 +42,7 @@ def learn_in(
     log = read_log(workspace)
     tags = load_tags(workspace, log)
     check_names(log, outcomes, ())
+    say_tags_older(workspace)
     question = replace(question_of(workspace, tags), outcomes=outcomes)
     method = methods_of(workspace, log)[using or Joint.name]
     assert isinstance(method, Joint | Matching | Robust)  # noqa: S101 (`check_alone`)

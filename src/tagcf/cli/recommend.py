@@ -13,8 +13,9 @@ from rich.table import Table
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option, seed_option
+from tagcf.cli.request import Requested, request_options
 from tagcf.cli.talk import tell
-from tagcf.cli.trained import asked_rules, listed_ids, open_trained
+from tagcf.cli.trained import listed_ids, open_trained
 from tagcf.data.workspace import open_workspace
 from tagcf.recommend.recommender import Recommender
 from tagcf.text import say, visible
@@ -33,14 +34,9 @@ PREDICTED = 3  # outcomes in the table; --json has all
     "tagcf recommend DIR --history I1,I2 --boost 怀旧音乐=0.5 --block 萌宠互动",
 )
 @folder_argument
-@click.option("--user", help="id of a user of the log")
-@click.option("--history", metavar="I,…", help="items that anybody had, oldest first")
+@request_options
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="length")
-@click.option("--channel", help="for which rules of [recommend] steer act")
-@click.option("--boost", multiple=True, metavar="TAG=W", help="more of a tag; W may be negative")
-@click.option("--block", multiple=True, metavar="TAG", help="nothing with this tag")
 @click.option("--candidates", metavar="I,…", help="only these items")
-@click.option("--include-seen", is_flag=True, help="what the user has had, too")
 @click.option("--explore", is_flag=True, help="draw [recommend] explore of the places at random")
 @seed_option
 @json_option
@@ -48,33 +44,25 @@ PREDICTED = 3  # outcomes in the table; --json has all
 def recommend(
     *,
     folder: Path,
-    user: str | None,
-    history: str | None,
+    asked: Requested,
     k: int,
-    channel: str | None,
-    boost: tuple[str, ...],
-    block: tuple[str, ...],
     candidates: str | None,
-    include_seen: bool,
     explore: bool,
     seed: int | None,
     as_json: bool,
 ) -> None:
     """Recommend items, each with what is expected of it and why."""
-    if (user is None) == (history is None):
-        raise click.UsageError(say("recommend.one_of_user_history"))
-    rules = asked_rules(boost, block)
     workspace = open_workspace(folder)
     trained = open_trained(workspace)
-    past = listed_ids(history)
     (ranking,) = trained.recommend(
-        user,
-        histories=None if past is None else [past],
+        asked.user,
+        histories=None if asked.history is None else [asked.history],
         k=k,
-        exclude_seen=not include_seen,
+        exclude_seen=asked.exclude_seen,
         candidates=listed_ids(candidates),
-        channel=channel,
-        rules=rules,
+        channel=asked.channel,
+        segments=asked.segments,
+        rules=asked.rules,
         explore=workspace.settings.recommend.explore if explore else 0.0,
         seed=workspace.settings.seed if seed is None else seed,
     )

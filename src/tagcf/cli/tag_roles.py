@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.tag_items import Items, read_items
 from tagcf.cli.tag_llm import llm_logic
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.cli.talk import tell
 from tagcf.data.files import locate
 from tagcf.data.read import read_log
@@ -55,6 +56,7 @@ def write_roles(workspace: Workspace, as_json: bool, *, ask_llm: bool = False) -
     of_items = _roles_of_items(workspace, read_items(workspace), log.items, roles)
     path = write_item_roles(workspace, of_items)
     tags = load_tags(workspace, log)
+    say_tags_older(workspace)
     asked = workspace.settings.roles
     threshold = workspace.settings.tags.threshold
     from_llm = llm_logic(workspace, tags, of_items) if ask_llm else None

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.tag_items import read_items
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.cli.talk import tell
 from tagcf.data.files import locate
 from tagcf.data.read import read_log
@@ -45,6 +46,7 @@ def propose_changes(workspace: Workspace, as_json: bool, *, until: str | None = 
     """
     items = read_items(workspace)
     found = read_tags(workspace)
+    say_tags_older(workspace)
     matrix = tag_matrix_from_frame(found.rows, items.ids(), found.known)
     vocabulary = tree_vocabulary(workspace)
     texts = items.joined()

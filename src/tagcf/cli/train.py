@@ -10,8 +10,11 @@ import click
 
 from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option, seed_option
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.cli.talk import tell
 from tagcf.cli.trained import model_path, origin_of, standing_rules
+from tagcf.cli.trained_scale import scale_json, scale_sentences
+from tagcf.cli.trained_terms import roles_of, term_sentences, terms_json
 from tagcf.data.read import read_log
 from tagcf.data.workspace import Workspace, open_workspace
 from tagcf.effects.store import effects_path, read_effects
@@ -47,6 +50,7 @@ def train_(
     log = read_log(workspace)
     tags = _tags(workspace, log)
     effects = _effects(workspace) if tags is not None else None
+    roles = None if tags is None else roles_of(workspace, log)
     settings = workspace.settings.recommend
     if model is not None:
         settings = settings.model_copy(update={"model": model})
@@ -55,6 +59,7 @@ def train_(
         tags,
         effects,
         settings,
+        roles=roles,
         rules=rules,
         threshold=workspace.settings.tags.threshold,
         seed=workspace.settings.seed if seed is None else seed,
@@ -69,7 +74,8 @@ def train_(
     if as_json:
         echo_json(facts, indent=1)
     else:
-        _print(facts)
+        large = scale_sentences(trained.models, len(trained.catalogue.items))
+        _print(facts, [*large, *term_sentences(trained)])
 
 
 def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
@@ -77,7 +83,9 @@ def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
     if not has_tags(workspace):
         tell("recommend.trained_without_tags", path=workspace.root)
         return None
-    return load_tags(workspace, log)
+    tags = load_tags(workspace, log)
+    say_tags_older(workspace)
+    return tags
 
 
 def _effects(workspace: Workspace) -> TagEffects | None:
@@ -105,13 +113,15 @@ def _facts(trained: Recommender, path: Path, cpu: float) -> dict[str, Any]:
             for name, one in zip(names, calibration, strict=True)
             if one.error == one.error
         },
+        "terms": terms_json(trained),
+        "scale": scale_json(trained.models),
         "path": str(path),
         "cpu_s": round(cpu, 2),
         "simulated": trained.simulated,
     }
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _print(facts: dict[str, Any], on_terms: list[str]) -> None:
     value = facts["validation_ndcg@10"]
     worth = (
         say("recommend.trained_plain")
@@ -131,4 +141,6 @@ def _print(facts: dict[str, Any]) -> None:
     for name, one in facts["calibration"].items():
         figures = {key: f"{value:.4f}" for key, value in one.items()}
         click.echo(say("recommend.trained_calibration", outcome=outcome_label(name), **figures))
+    for sentence in on_terms:
+        click.echo(sentence)
     click.echo(say("recommend.trained_path", path=facts["path"]))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tagcf.cli.tags_changed import say_tags_older
 from tagcf.cli.talk import tell
 from tagcf.data.store import fingerprint
 from tagcf.data.workspace import Workspace
 from tagcf.effects.store import run_id
 from tagcf.recommend.recommender import Recommender
 from tagcf.recommend.steer import Rule, parse_boost, read_rules
+from tagcf.tags.matrix import has_tags, tags_version
+from tagcf.tags.roles.store import has_roles, logic_versions
 from tagcf.text import say
 from tagcf.views.labels import join
 
@@ -23,8 +27,14 @@ def model_path(workspace: Workspace) -> Path:
 
 
 def origin_of(workspace: Workspace) -> tuple[tuple[str, str], ...]:
-    """What a model is trained on: the log and the effects' run."""
-    return (("log", fingerprint(workspace)), ("effects", run_id(workspace) or ""))
+    """What a model is trained on: the log, the effects' run, versions of tags and roles."""
+    tags = tags_version(workspace) if has_tags(workspace) else ""
+    return (
+        ("log", fingerprint(workspace)),
+        ("effects", run_id(workspace) or ""),
+        ("tags", tags),
+        ("roles", json.dumps(logic_versions(workspace)) if has_roles(workspace) else ""),
+    )
 
 
 def open_trained(workspace: Workspace) -> Recommender:
@@ -35,6 +45,7 @@ def open_trained(workspace: Workspace) -> Recommender:
     if changed:
         what = join([say(f"recommend.stale_{name}") for name in changed])
         tell("recommend.stale", what=what, version=found.version, path=workspace.root)
+    say_tags_older(workspace)
     return found.steered_by(standing_rules(workspace))
 
 

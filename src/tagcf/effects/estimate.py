@@ -268,7 +268,7 @@ def _naive(task: Task) -> TagEffects:
                 effects += to_effects(found, task.tags.tags, "naive", "direct")
     for outcome in task.derived():
         if task.why_no_periods(seen) is None:
-            periods = gather_periods(task.log, outcome, seen, randomized_only=False)
+            periods = gather_periods(task.log, outcome, seen, shown="any")
             if periods.returned.size:
                 found = naive_return(outcome.name, task.carried, periods)
                 effects += to_effects(found, task.tags.tags, "naive", "direct")

@@ -12,8 +12,8 @@ should hypothesis testing problems be combined?").
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,6 +44,9 @@ class Part:
     refused: tuple[tuple[Tag, int, Reason], ...] = ()  # too few items left: tag, items, reason
     # Outcomes of user-periods: on some of the items' rows, people who came back look as if gone.
     untold: tuple[Outcome, ...] = ()
+    # Tag -> mined tags that it causes. They are not in the model of all rows, so that its direct
+    # effect lets them follow it, as its total effect does.
+    not_held: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def parts_of(log: EventLog, tags: TagMatrix, question: Question) -> tuple[Part, ...]:
@@ -62,7 +65,9 @@ def parts_of(log: EventLog, tags: TagMatrix, question: Question) -> tuple[Part, 
     )
     question = replace(question, near_duplicates=groups)
     clean = without_mined(tags)
-    parts = [Part(log, clean, question, None)] if clean.tags else []
+    parts = (
+        [Part(log, clean, question, None, not_held=not_held(tags, question))] if clean.tags else []
+    )
     distinct: dict[bytes, list[str]] = {}
     for slug, mask in masks.items():
         distinct.setdefault(np.packbits(mask).tobytes(), []).append(slug)
@@ -79,6 +84,17 @@ def without_mined(tags: TagMatrix) -> TagMatrix:
     return replace(select(tags, at), unseen=())
 
 
+def not_held(tags: TagMatrix, question: Question) -> dict[str, frozenset[str]]:
+    """Tags that any row may tell, with the mined tags that they cause: these follow them freely."""
+    mined = {slug for slug, _ in tags.unseen} & {tag.slug for tag in tags.tags}
+    below = {
+        tag.slug: question.descendants.get(tag.slug, frozenset()) & mined
+        for tag in tags.tags
+        if tag.slug not in mined
+    }
+    return {slug: free for slug, free in below.items() if free}
+
+
 def together(parts: Sequence[Part], found: Sequence[TagEffects]) -> TagEffects:
     """Put what the parts tell into one; the joint fits are those of all rows.
 
@@ -89,6 +105,7 @@ def together(parts: Sequence[Part], found: Sequence[TagEffects]) -> TagEffects:
     """
     if len(parts) == 1 and parts[0].told is None:
         return found[0]
+    found = [_with_totals(part, one) for part, one in zip(parts, found, strict=True)]
     effects: list[Effect] = []
     for part, one in zip(parts, found, strict=True):
         effects += one.effects if part.told is None else _own_family(one.effects, part.told)
@@ -124,6 +141,35 @@ def effects_by_part(parts: Sequence[Part], found: TagEffects) -> list[TagEffects
         return replace(found, effects=kept, joint=(), balance=balance)
 
     return [own(part) for part in parts]
+
+
+def _with_totals(part: Part, found: TagEffects) -> TagEffects:
+    """Tell total effects, too, where nothing but mined tags is below a tag: the same estimates.
+
+    Where other tags are below one as well, both were estimated. What the direct effect of a tag
+    does not hold is noted with it.
+    """
+    if not part.not_held:
+        return found
+    effects = tuple(_noting_not_held(effect, part.not_held) for effect in found.effects)
+    both = part.question.estimand is None
+    if not both or any(fit.estimand == "total" for fit in found.joint):
+        return replace(found, effects=effects)
+    joint = [one for one in found.effects if (one.method, one.estimand) == ("joint", "direct")]
+    return replace(
+        found,
+        effects=effects + tuple(replace(one, estimand="total") for one in joint),
+        joint=found.joint + tuple(replace(fit, estimand="total") for fit in found.joint),
+    )
+
+
+def _noting_not_held(effect: Effect, not_held: Mapping[str, frozenset[str]]) -> Effect:
+    holds = effect.method in {"joint", "robust"} and effect.estimand == "direct"
+    if not holds or effect.tag not in not_held:
+        return effect
+    return replace(
+        effect, diagnostics=effect.diagnostics | {"mined_not_held": len(not_held[effect.tag])}
+    )
 
 
 def _unseen_part(

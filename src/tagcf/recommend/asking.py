@@ -54,8 +54,8 @@ def ask(
     if unknown := int(items.size - known.size):
         notes.append(Reason("recommend.note_unknown_events", (("n", unknown),)))
         times = times[items >= 0]
-    if not known.size:
-        notes.append(Reason("recommend.note_empty_history"))
+    groups = people.levels_of(segments)
+    notes += _notes_on_segments(trained, asking.segments, groups, empty=not known.size)
     allowed = None
     if candidates is not None:
         found = catalogue.find(candidates)
@@ -64,9 +64,28 @@ def ask(
             notes.append(Reason("recommend.note_unknown_candidates", (("n", lost),)))
     rules = acting(asking.rules, catalogue, user, segments, asking.channel)
     hidden = known if asking.exclude_seen else known[:0]
-    request = Request(known, at, hidden, allowed, rules)
+    request = Request(known, at, hidden, allowed, rules, groups=groups)
     acted = _acted(trained, version, request, asking)
     return Asked(user, request, times, acted, tuple(notes), trained.simulated)
+
+
+def _notes_on_segments(
+    trained: Trained, asked: Mapping[str, str], groups: tuple[int, ...], *, empty: bool
+) -> list[Reason]:
+    """What stands for a history that is empty, and segments that do not exist."""
+    levels = trained.people.levels
+    told = [f"{name}={level}" for name, level in asked.items()]
+    notes = [
+        Reason("recommend.note_unknown_segment", (("segment", one),))
+        for one in told
+        if one not in levels
+    ]
+    if empty and groups and trained.models.terms.segments is not None:
+        names = ", ".join(levels[one] for one in groups)
+        notes.append(Reason("recommend.note_segments", (("segments", names),)))
+    elif empty:
+        notes.append(Reason("recommend.note_empty_history"))
+    return notes
 
 
 def _acted(trained: Trained, version: str, request: Request, asking: Asking) -> Acted:

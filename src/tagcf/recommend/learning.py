@@ -10,6 +10,8 @@ from tagcf.recommend.cross_scores import unit_of
 from tagcf.recommend.events import Event, Updated
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.rank.fitted import FittedRanker
+from tagcf.recommend.scoring import Fitted
+from tagcf.recommend.terms.fitted import fit_terms
 from tagcf.recommend.train import Trained
 
 
@@ -50,9 +52,8 @@ def learned(trained: Trained) -> Trained:
     if not isinstance(fitted, FittedLinear):
         raise EstimationError("recommend.cannot_learn", model=trained.settings.model)
     before, after = trained.people.before_and_after()
-    again = _refitted(trained, fitted.update(before, after))
     trained.people.settle()
-    return again
+    return _refitted(trained, fitted.update(before, after, trained.people.learned))
 
 
 def forgotten(trained: Trained, user: str) -> tuple[Trained, Forgotten]:
@@ -68,10 +69,13 @@ def forgotten(trained: Trained, user: str) -> tuple[Trained, Forgotten]:
     events = len(people.history(at)[0])
     was = people.forget(at)
     left: list[str] = []
+    if trained.roles is not None:
+        trained = replace(trained, roles=trained.roles.without(at))
     if not isinstance(models.fitted, FittedLinear):
         left.append(trained.settings.model)
+        trained = _refitted(trained, models.fitted)
     elif was.item.size:
-        trained = _refitted(trained, models.fitted.unlearn(was))
+        trained = _refitted(trained, models.fitted.unlearn(was, people.learned))
     if models.ranker is not None:
         left.append("outcomes")
         if at < len(models.ranker.tables.user) - 1:
@@ -79,9 +83,13 @@ def forgotten(trained: Trained, user: str) -> tuple[Trained, Forgotten]:
     return trained, Forgotten(events, isinstance(models.fitted, FittedLinear), tuple(left))
 
 
-def _refitted(trained: Trained, fitted: FittedLinear) -> Trained:
-    unit = None if trained.models.unit is None else unit_of(fitted)
-    return replace(trained, models=replace(trained.models, fitted=fitted, unit=unit))
+def _refitted(trained: Trained, fitted: Fitted) -> Trained:
+    """Put another model in, and terms learned anew from the histories that are left."""
+    unit = unit_of(fitted) if isinstance(fitted, FittedLinear) else None
+    unit = None if trained.models.unit is None else unit
+    terms = fit_terms(trained.choices, trained.side, trained.people.learned)
+    models = replace(trained.models, fitted=fitted, unit=unit, terms=terms)
+    return replace(trained, models=models)
 
 
 def _as_unknown(ranker: FittedRanker, user: int) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.explain.attribution import attribute, told
 from tagcf.recommend.explain.tag_evidence import TagEvidence
+from tagcf.recommend.explain.tag_score import tag_score, terms_of
 from tagcf.recommend.pipeline import Candidates, Models, Request
 from tagcf.recommend.rank.diversity import MarginalRelevance, unit_vectors
 from tagcf.recommend.rank.explore import Exploration, Shown
@@ -61,14 +62,17 @@ def listed(
     """Tell of each item its score, predicted outcomes, reasons, and what rules did to it."""
     if not shown.item.size:
         return ()
-    place = np.full(len(catalogue.items), -1, np.int64)
-    place[found.item] = np.arange(found.item.size)
-    at = place[shown.item]
+    order = np.argsort(found.item)
+    at = order[np.searchsorted(found.item, shown.item, sorter=order)]
     outcomes = outcomes_of(models, request, found, at)
-    shares = attribute(models.fitted, request.history, shown.item, len(catalogue.items))
+    n_items = len(catalogue.items)
+    shares = attribute(
+        models.fitted, request.history, shown.item, n_items, found.serving, models.retriever
+    )
     names = [catalogue.ids[request.history[e]] for e in shares.place]
     because = told(shares, names, times[shares.place], found.model[at])
     traces = steered_of(found, request, at) if request.rules else []
+    serving = found.serving
     return tuple(
         RankedItem(
             item=catalogue.ids[item],
@@ -82,6 +86,8 @@ def listed(
             steered=traces[j] if traces else (),
             propensity=float(shown.propensity[j]) if explored else None,
             randomized=bool(shown.randomized[j]),
+            by_tags=None if serving is None else tag_score(serving, item, found.model[at[j]]),
+            terms=() if serving is None else terms_of(serving, item, shares.beside[:, j]),
         )
         for j, item in enumerate(shown.item.tolist())
     )

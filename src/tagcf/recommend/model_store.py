@@ -8,6 +8,7 @@
                     model.npz     tables and statistics of linear parts
                     weights-0.npz a transformer, where there is one
                     ranker.npz    predicted outcomes, where there are any
+                    terms.npz     terms on the model's scores, and roles
 
 A folder takes its name when it is complete. What a killed run left is never read, and the next
 one removes it.
@@ -47,11 +48,19 @@ from tagcf.recommend.scoring import Fitted
 from tagcf.recommend.sequence.fusion import FittedFusion
 from tagcf.recommend.sequence.transformer import FittedTransformer
 from tagcf.recommend.steer import Rule
-from tagcf.recommend.train import Trained
+from tagcf.recommend.terms.store import (
+    choices_of,
+    role_arrays,
+    roles_of,
+    tag_of,
+    term_arrays,
+    terms_of,
+)
+from tagcf.recommend.train import Trained, side_of
 from tagcf.settings import RecommendSettings
-from tagcf.types import IdMap, Tag, TagReason
+from tagcf.types import IdMap, TagReason
 
-FORMAT = 1  # goes up when the layout changes
+FORMAT = 2  # goes up when the layout changes
 POINTER, HEAD = "current.json", "head.json"
 _STAGING = ".staging-"
 _VERSION = re.compile(r"model-[0-9a-f]{10}(\+\d+)*-[0-9a-f]{8}")
@@ -110,9 +119,11 @@ def _current(home: Path) -> Path:
 def _load(home: Path, folder: Path) -> Trained:
     try:
         head = json.loads((folder / HEAD).read_text("utf-8"))
-        _check(folder, head)
+        _check(home, folder, head)
         return _read_parts(folder, head)
-    except OutputError as broken:  # of a part, in its own words
+    except OutputError as broken:
+        if broken.key == "recommend.model_format":
+            raise
         raise OutputError("recommend.model_broken", path=home, detail=broken) from broken
     except (
         OSError, EOFError, KeyError, ValueError, TypeError, IndexError, BadZipFile, ValidationError,
@@ -126,10 +137,11 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _check(folder: Path, head: dict[str, Any]) -> None:
-    """Raise ValueError where the format is another or a file is not as long as it was."""
+def _check(home: Path, folder: Path, head: dict[str, Any]) -> None:
+    """Raise where the format is another (OutputError) or a file not as long as it was."""
     if head["format"] != FORMAT:
-        raise ValueError(f"format {head['format']}")
+        facts = {"path": home, "format": head["format"], "known": FORMAT}
+        raise OutputError("recommend.model_format", **facts)
     for name, size in head["files"].items():
         found = (folder / name).stat().st_size
         if found != size:
@@ -155,7 +167,12 @@ def _write_parts(folder: Path, trained: Trained) -> dict[str, Any]:
     kind = _write_model(folder, models.fitted)
     if models.ranker is not None:
         save_ranker(folder / "ranker.npz", models.ranker)
-    evidence = trained.evidence
+    evidence, roles = trained.evidence, None
+    parts = term_arrays(models.terms)
+    if trained.roles is not None:
+        tables, roles = role_arrays(trained.roles)
+        parts |= tables
+    np.savez(folder / "terms.npz", allow_pickle=False, **parts)
     return {
         "format": FORMAT,
         "version": trained.version,
@@ -171,6 +188,8 @@ def _write_parts(folder: Path, trained: Trained) -> dict[str, Any]:
         "simulated": trained.simulated,
         "validation": trained.validation,
         "origin": trained.origin,
+        "choices": asdict(trained.choices),
+        "roles": roles,
     }
 
 
@@ -209,7 +228,9 @@ def _read_parts(folder: Path, head: dict[str, Any]) -> Trained:
     with np.load(folder / "arrays.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     users, items = (json.loads(arrays[name].tobytes()) for name in ("users", "items"))
-    tags = tuple(_tag(one) for one in head["tags"])
+    with np.load(folder / "terms.npz", allow_pickle=False) as file:
+        parts = {name: file[name] for name in file.files}
+    tags = tuple(tag_of(one) for one in head["tags"])
     carried = sparse.csr_array(
         (arrays["strength"], arrays["columns"], arrays["starts"]), shape=(len(items), len(tags))
     )
@@ -218,18 +239,15 @@ def _read_parts(folder: Path, head: dict[str, Any]) -> Trained:
     learned = Histories(arrays["indptr"], arrays["item"], arrays["ts"], len(items))
     segments = tuple((name, tuple(levels)) for name, levels in head["segments"])
     utility = Utility(dict(settings.utility)) if settings.utility else None
+    catalogue = Catalogue(IdMap(pa.array(items, pa.string())), tags, carried, head["tags_version"])
+    people = People.of(users, learned, segments, arrays["segment_of"])
+    roles, choices = roles_of(parts, head["roles"]), choices_of(head["choices"])
+    terms = terms_of(parts, choices, side_of(catalogue, people, roles), learned)
+    fitted = _read_model(folder, head["model"])
     return Trained(
-        models=Models(
-            _read_model(folder, head["model"]),
-            ranker,
-            utility,
-            settings.candidates,
-            head["unit"],
-        ),
-        catalogue=Catalogue(
-            IdMap(pa.array(items, pa.string())), tags, carried, head["tags_version"]
-        ),
-        people=People.of(users, learned, segments, arrays["segment_of"]),
+        models=Models(fitted, ranker, utility, settings.candidates, head["unit"], terms),
+        catalogue=catalogue,
+        people=people,
         evidence=_evidence(head["effects"]),
         settings=settings,
         version=head["version"],
@@ -237,6 +255,8 @@ def _read_parts(folder: Path, head: dict[str, Any]) -> Trained:
         simulated=head["simulated"],
         validation=head["validation"],
         origin=tuple((name, value) for name, value in head["origin"]),
+        choices=choices,
+        roles=roles,
     )
 
 
@@ -265,7 +285,3 @@ def _evidence(facts: dict[str, Any] | None) -> TagEvidence | None:
         return None
     by_tag = {int(tag): tuple(TagReason(**one) for one in of) for tag, of in facts["by_tag"]}
     return TagEvidence(by_tag, facts["version"])
-
-
-def _tag(facts: dict[str, Any]) -> Tag:
-    return Tag(**(facts | {name: tuple(facts[name]) for name in ("aliases", "keywords")}))

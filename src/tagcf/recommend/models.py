@@ -15,11 +15,22 @@ from tagcf.recommend.baselines.ease import ease_recency_search, ease_search
 from tagcf.recommend.baselines.item_knn import item_knn_search
 from tagcf.recommend.baselines.popularity import Popularity, recent_popularity_search
 from tagcf.recommend.baselines.sasrec import sasrec_search
-from tagcf.recommend.evaluate.search import Beside, Grid, Search
+from tagcf.recommend.evaluate.search import Already, Beside, Grid, Search
 from tagcf.recommend.linear.search import LinearSearch
 from tagcf.recommend.sequence.fusion import FusedSearch
 from tagcf.recommend.sequence.paper import paper_search
 from tagcf.recommend.sequence.transformer import transformer_search
+from tagcf.recommend.terms.search import ShippedSearch
+
+
+def shipped_search(beside: Beside) -> Search:
+    """The model of ``[recommend] model`` with the terms that validation lets it have."""
+    shipping, known = beside.shipping, beside.chosen
+    inner = MODELS[shipping.model](beside) if known is None else Already(known)
+    if shipping.side is None:
+        return inner
+    return ShippedSearch(inner, shipping.side, shipping.loss, beside.seed)
+
 
 MODELS: dict[str, Callable[[Beside], Search]] = {
     "popularity": lambda _: Grid("popularity", [Popularity()]),
@@ -33,7 +44,7 @@ MODELS: dict[str, Callable[[Beside], Search]] = {
     "linear": lambda _: LinearSearch(),
     "transformer": transformer_search,
     "fused": FusedSearch,
-    "tagcf": lambda beside: MODELS[beside.shipped](beside),  # what `tagcf train` ships
+    "tagcf": shipped_search,  # what `tagcf train` ships
     "tagcf-paper-util": lambda beside: paper_search(beside, extended=False),
     "tagcf-paper-expl": lambda beside: paper_search(beside, extended=True),
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 from tagcf.errors import UnknownNameError
+from tagcf.recommend.cold.users import segment_members
 from tagcf.recommend.histories import Histories
 from tagcf.text import did_you_mean
 from tagcf.types import Codes, Floats
@@ -90,6 +92,27 @@ class People:
             for (name, levels), code in zip(self.segments, codes, strict=True)
             if 0 <= code < len(levels)
         }
+
+    @property
+    def members(self) -> sparse.csr_array | None:
+        """(U, ΣL) 0/1: who is in which level of which segment; None without segments."""
+        if not self.segments:
+            return None
+        return segment_members(self.segment_of, tuple(len(levels) for _, levels in self.segments))
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """(ΣL) names of the columns of `members`."""
+        return tuple(f"{name}={level}" for name, levels in self.segments for level in levels)
+
+    def levels_of(self, segments: Mapping[str, str]) -> tuple[int, ...]:
+        """Columns of `members` for segment names and levels; unknown ones have none."""
+        found, first = [], 0
+        for name, levels in self.segments:
+            if segments.get(name) in levels:
+                found.append(first + levels.index(segments[name]))
+            first += len(levels)
+        return tuple(found)
 
     def add(self, user: str, item: int, ts: float) -> bool:
         """Take in one event, in the order of time; False where it repeats one."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.rank.fitted import Context, FittedRanker
 from tagcf.recommend.rank.utility import Utility
+from tagcf.recommend.retrieval.choose import retriever_of
+from tagcf.recommend.retrieval.contract import Retriever
+from tagcf.recommend.retrieval.pool import Pool, Wanted, pool_of
 from tagcf.recommend.scoring import Fitted
-from tagcf.recommend.steer import Acting, added
+from tagcf.recommend.steer import Acting, add_boosts
+from tagcf.recommend.terms.fitted import NO_TERMS, Terms, serve
+from tagcf.recommend.terms.serving import Serving
 from tagcf.types import Codes, Floats, Mask
 
 SAMPLED = 16  # every so many-th score is in the sample
@@ -30,6 +36,13 @@ class Models:
     utility: Utility | None  # None: the model's score decides
     candidates: int
     unit: float | None = None  # of the model's score as the ranker's feature; None: it has none
+    terms: Terms = NO_TERMS  # on the model's scores
+    retriever: Retriever | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Terms are told of every item: where one is on, every item is scored.
+        found = None if self.terms.on else retriever_of(self.fitted)
+        object.__setattr__(self, "retriever", found)
 
     @property
     def ranks_by_utility(self) -> bool:
@@ -46,7 +59,8 @@ class Request:
     hidden: Codes  # never shown: what the user has had
     allowed: Codes | None  # only these may be shown; None: all
     rules: tuple[Acting, ...]
-    kept: tuple[int, ...] = field(default=())  # looked at whether or not they are candidates
+    kept: tuple[int, ...] = ()  # looked at whether or not they are candidates
+    groups: tuple[int, ...] = ()  # levels of segments that the user is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +74,24 @@ class Candidates:
     item: Codes  # (n,)
     score: Floats  # (n,) that they are ordered by
     own: Floats  # (n,) without rules
-    model: Floats  # (n,) by the model alone
+    model: Floats  # (n,) by the model and its terms alone
     change: Floats  # (R, n)
     blocked: NDArray[np.int64]  # (n,)
     entered: Mask  # (n,) also without any rule among the candidates
     outcomes: Floats | None  # (n, K) where the utility decides
-    all_scores: NDArray[np.float32]  # (I,) by the model
+    every: Callable[[], NDArray[np.float32]]  # (I,) scores by the model
     unusable: int  # scores that are no numbers
+    serving: Serving | None  # the terms as they acted; None: none is on
 
     @property
     def open(self) -> Mask:
         """(n,) not blocked."""
         return self.blocked < 0
+
+    @property
+    def all_scores(self) -> NDArray[np.float32]:
+        """(I,) by the model; of a large catalogue this is slow."""
+        return self.every()
 
     def rank_of(self, item: int) -> int | None:
         """Rank among what is not blocked, from 1; None where it is no candidate or blocked."""
@@ -98,15 +118,12 @@ class Candidates:
 
 
 def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> Candidates:
-    """Score all items, hand on the best, and order them."""
-    history = Histories.of([request.history.tolist()], len(catalogue.items))
-    scores = models.fitted.scores(history)[0]
-    usable = np.isfinite(scores)
-    unusable = scores.size - int(np.count_nonzero(usable))
-    if unusable:
-        scores = np.where(usable, scores, np.nan).astype(np.float32)
-    pool, entered = _pool(models, scores, unusable, request)
-    model = scores[pool].astype(np.float64)
+    """Find the best items, and order them."""
+    if models.retriever is None:
+        scored = _scored(models, request, len(catalogue.items))
+    else:
+        scored = _retrieved(models, models.retriever, request, len(catalogue.items))
+    pool, entered, model = scored.pool.item, scored.pool.entered, scored.pool.score
     outcomes, own = None, model
     if models.ranker is not None and models.utility is not None and pool.size:
         context = None if models.unit is None else Context(scores=model[:, None] / models.unit)
@@ -137,9 +154,58 @@ def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> C
         blocked=blocked[order],
         entered=entered[order],
         outcomes=None if outcomes is None else outcomes[order],
-        all_scores=scores,
-        unusable=unusable,
+        every=scored.every,
+        unusable=scored.unusable,
+        serving=scored.serving,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Candidates before they are ordered, and how they were scored."""
+
+    pool: Pool
+    every: Callable[[], NDArray[np.float32]]
+    unusable: int = 0
+    serving: Serving | None = None
+
+
+def _scored(models: Models, request: Request, n_items: int) -> _Scored:
+    """Score all items, and hand on the best."""
+    serving = _served(models, request, n_items)
+    scores = serving.served.scores[0]
+    usable = np.isfinite(scores)
+    unusable = scores.size - int(np.count_nonzero(usable))
+    if unusable:
+        scores = np.where(usable, scores, np.nan).astype(np.float32)
+    item, entered = _pool(models, scores, unusable, request)
+    pool = Pool(item, scores[item].astype(np.float64), entered)
+    return _Scored(pool, lambda: scores, unusable, serving if models.terms.on else None)
+
+
+def _retrieved(models: Models, retriever: Retriever, request: Request, n_items: int) -> _Scored:
+    """Find the best of a large catalogue without scoring every item."""
+
+    def every() -> NDArray[np.float32]:
+        history = Histories.of([request.history.tolist()], n_items)
+        return np.asarray(models.fitted.scores(history)[0])
+
+    wanted = Wanted(
+        models.candidates, BLOCKED, request.hidden, request.allowed, request.rules, request.kept
+    )
+    return _Scored(pool_of(retriever.asked(request.history), wanted), every)
+
+
+def _served(models: Models, request: Request, n_items: int) -> Serving:
+    """Score all items, with the terms."""
+    history, groups = Histories.of([request.history.tolist()], n_items), None
+    prior = models.terms.segments
+    if request.groups and prior is not None:
+        level = np.array(request.groups)
+        place = np.zeros(level.size, np.int64), level
+        groups = sparse.csr_array((np.ones(level.size), place), shape=(1, len(prior.lift)))
+    served = serve(models.fitted, models.terms, history, groups)
+    return Serving(models.terms, served, request.history, groups, n_items)
 
 
 def _pool(
@@ -158,10 +224,10 @@ def _pool(
     plain = best(free, n)
     pools = [plain]
     if request.rules:
-        free = free + added(request.rules, spread(scores[plain]), n_items).astype(np.float32)
+        add_boosts(free, request.rules, spread(scores[plain]))
         blocks = [one.items for one in request.rules if one.rule.block]
         if blocks:
-            blocked = np.flatnonzero(_marked(blocks, n_items))
+            blocked = blocks[0] if len(blocks) == 1 else np.unique(np.concatenate(blocks))
             most = blocked[best(free[blocked], BLOCKED)]  # what a list would have had
             pools.append(most.astype(np.int32))
             free[blocked] = -np.inf

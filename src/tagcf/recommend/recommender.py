@@ -11,30 +11,25 @@ import numpy as np
 
 from tagcf.errors import QuestionError
 from tagcf.recommend.asking import Asking, Who, ask, make_list
-from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.described import Described
 from tagcf.recommend.events import Updated, parse_events
 from tagcf.recommend.explain.explanation import explain_item
-from tagcf.recommend.explain.tag_evidence import TagEvidence
 from tagcf.recommend.learning import Forgotten, forgotten, learned, take_in
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.listing import Showing
-from tagcf.recommend.people import People
-from tagcf.recommend.pipeline import Models
+from tagcf.recommend.roles import roles_of
 from tagcf.recommend.steer import Rule, check_rules
-from tagcf.recommend.train import Trained, train
+from tagcf.recommend.train import train
 from tagcf.settings import RecommendSettings
+from tagcf.tags.roles.tables import RoleTables
 from tagcf.types import EventLog, Explanation, Ranking, TagEffects, TagMatrix
 
 
-class Recommender:
+class Recommender(Described):
     """Lists with reasons. Made by `fit` or `load`; ids are the platform's own throughout.
 
     `recommend` and `explain` change nothing; `update`, `learn` and `forget` change the object.
     """
-
-    def __init__(self, trained: Trained) -> None:
-        self._trained = trained
-        self._changes = 0  # events taken in and users forgotten since it was fitted or loaded
 
     @classmethod
     def fit(
@@ -44,6 +39,7 @@ class Recommender:
         effects: TagEffects | None = None,
         settings: RecommendSettings | None = None,
         *,
+        roles: RoleTables | None = None,
         rules: Sequence[Rule] = (),
         threshold: float = 0.5,
         seed: int = 0,
@@ -58,6 +54,9 @@ class Recommender:
         tags, effects
             What items carry and what that does: reasons, steering, and predictions on items that
             have no record of their own. Without them lists are made of histories alone.
+        roles
+            Of the log's items and users (`load_roles`): the logic graph goes over them where that
+            helps, new items are scored by them, too, and `explain` tells a user's.
         settings
             ``[recommend]`` of tagcf.toml.
         rules
@@ -82,8 +81,9 @@ class Recommender:
         chosen = settings or RecommendSettings()
         tell = progress or (lambda _: None)
         trained = train(
-            log, tags, effects, chosen, threshold=threshold, seed=seed, search=search, tell=tell
-        )
+            log, tags, effects, chosen, roles,
+            threshold=threshold, seed=seed, search=search, tell=tell,
+        )  # fmt: skip
         return cls(replace(trained, origin=origin)).steered_by(rules)
 
     def steered_by(self, rules: Sequence[Rule]) -> Recommender:
@@ -97,63 +97,6 @@ class Recommender:
         check_rules(rules, self.catalogue, [name for name, _ in self.people.segments])
         self._trained = replace(self._trained, rules=tuple(rules))
         return self
-
-    # ── what it is ──────────────────────────────────────────────────────────
-    @property
-    def catalogue(self) -> Catalogue:
-        """Items and their tags."""
-        return self._trained.catalogue
-
-    @property
-    def people(self) -> People:
-        """Users and their histories."""
-        return self._trained.people
-
-    @property
-    def settings(self) -> RecommendSettings:
-        """Settings it was trained with."""
-        return self._trained.settings
-
-    @property
-    def models(self) -> Models:
-        """What lists are made of."""
-        return self._trained.models
-
-    @property
-    def evidence(self) -> TagEvidence | None:
-        """Clear effects of tags; None where there were no effects."""
-        return self._trained.evidence
-
-    @property
-    def validation(self) -> float | None:
-        """NDCG@10 by which hyper-parameters were chosen; None where they were not."""
-        return self._trained.validation
-
-    @property
-    def origin(self) -> tuple[tuple[str, str], ...]:
-        """What it was trained on, as given to `fit`."""
-        return self._trained.origin
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the log was."""
-        return self._trained.simulated
-
-    @property
-    def shares(self) -> frozenset[str]:
-        """Predicted outcomes that lie between 0 and 1."""
-        ranker = self.models.ranker
-        if ranker is None:
-            return frozenset()
-        logged = zip(ranker.names, ranker.described.bounds, strict=False)
-        derived = ranker.names[len(ranker.described.bounds) :]
-        return frozenset({name for name, limits in logged if limits == (0.0, 1.0)} | {*derived})
-
-    @property
-    def version(self) -> str:
-        """Version of the model, with the number of events and unlearnt users since."""
-        base = self._trained.version
-        return f"{base}+{self._changes}" if self._changes else base
 
     # ── lists ───────────────────────────────────────────────────────────────
     def recommend(
@@ -244,7 +187,8 @@ class Recommender:
         who: Who = history or [] if user is None else user
         asking = Asking(channel, segments or {}, (*self._trained.rules, *rules), exclude_seen)
         asked = ask(self._trained, self.version, who, asking)
-        return explain_item(self.models, self.catalogue, self.evidence, asked, code, k)
+        found = explain_item(self.models, self.catalogue, self.evidence, asked, code, k)
+        return replace(found, roles=roles_of(self._trained.roles, self.people, user))
 
     # ── what changes ────────────────────────────────────────────────────────
     def update(self, events: Any) -> Updated:

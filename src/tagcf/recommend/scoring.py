@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tagcf.recommend.histories import Histories
-from tagcf.types import Floats
+from tagcf.types import Codes, Floats
 
 Scores = NDArray[np.float32]
 
@@ -31,6 +31,15 @@ class Fitted(Protocol):
         Scores
             (U, I) float32, larger is better, finite. Items of the history are *not* masked here.
         """
+        ...
+
+
+@runtime_checkable
+class KnowsUsers(Protocol):
+    """A fitted model that scores users of its training data better for knowing who they are."""
+
+    def scores_for(self, histories: Histories, user: Codes, at: Floats | None = None) -> Scores:
+        """Score every item for the histories (U) of some users; otherwise as `Fitted.scores`."""
         ...
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tagcf.errors import SettingsError, UnknownNameError
 from tagcf.recommend.catalogue import Catalogue
@@ -212,10 +213,8 @@ def parse_boost(text: str) -> Rule:
     return Rule(tag.strip(), boost=boost)
 
 
-def added(rules: Sequence[Acting], unit: float, n_items: int) -> Floats:
-    """(I,) what boosts add to every item's score, in standard deviations of `unit`."""
-    total = np.zeros(n_items)
+def add_boosts(scores: NDArray[np.float32], rules: Sequence[Acting], unit: float) -> None:
+    """Add boosts, in standard deviations of `unit`, to scores (I,), in place."""
     for one in rules:
         if not one.rule.block:
-            total[one.items] += one.weight * unit * one.strength
-    return total
+            scores[one.items] += np.float32(one.weight * unit) * one.strength.astype(np.float32)

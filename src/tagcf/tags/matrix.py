@@ -34,6 +34,7 @@ class ItemTags:
     rows: pl.DataFrame
     known: tuple[Tag, ...]
     version: str  # of the tag tree that they were made with
+    own: frozenset[str] = frozenset()  # slugs that the workspace's own table names
 
 
 def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
@@ -50,7 +51,7 @@ def load_tags(workspace: Workspace, log: EventLog) -> TagMatrix:
     """
     found = read_tags(workspace)
     matrix = tag_matrix_from_frame(found.rows, log.items, found.known)
-    unseen = _unseen(workspace, log, found.version, matrix.tags)
+    unseen = _unseen(workspace, log, found, matrix.tags)
     return replace(matrix, version=found.version, unseen=unseen)
 
 
@@ -61,16 +62,21 @@ def has_tags(workspace: Workspace) -> bool:
 
 
 def _unseen(
-    workspace: Workspace, log: EventLog, version: str, tags: Sequence[Tag]
+    workspace: Workspace, log: EventLog, found: ItemTags, tags: Sequence[Tag]
 ) -> tuple[tuple[str, Mask], ...]:
-    """Of the tags that were proposed from behaviour, the items that had no part in it."""
-    mined = mined_tags(workspace, version)
-    own = {tag.slug: mined[tag.slug] for tag in tags if tag.slug in mined}
-    if not own:
+    """Of the tags that were proposed from behaviour, the items that had no part in it.
+
+    The own table may name a tag that was accepted after the others were made: its rows mean what
+    the tree of today says.
+    """
+    made, today = mined_tags(workspace, found.version), mined_tags(workspace)
+    mined = made | {slug: one for slug, one in today.items() if slug in found.own}
+    here = {tag.slug: mined[tag.slug] for tag in tags if tag.slug in mined}
+    if not here:
         return ()
     units = workspace_units(workspace, log.items)
-    masks = {one: unseen_items(log, units, one) for one in set(own.values())}
-    return tuple((slug, masks[one]) for slug, one in own.items())
+    masks = {one: unseen_items(log, units, one) for one in set(here.values())}
+    return tuple((slug, masks[one]) for slug, one in here.items())
 
 
 def workspace_units(workspace: Workspace, items: IdMap) -> tuple[str, ...]:
@@ -100,7 +106,8 @@ def read_tags(workspace: Workspace) -> ItemTags:
     known = workspace_tags(workspace, own)
     parts = [with_slugs(part, known) for part in parts]
     rows = own_first(*parts) if len(parts) == 2 else parts[0]
-    return ItemTags(rows, known, tags_version(workspace))
+    by_hand = frozenset() if own is None else frozenset(parts[0]["tag"].unique().drop_nulls())
+    return ItemTags(rows, known, tags_version(workspace), by_hand)
 
 
 def tags_version(workspace: Workspace) -> str:

@@ -15,8 +15,12 @@ from tagcf.types import (
     HistoryReason,
     RankedItem,
     Ranking,
+    ScoreTerm,
     Steered,
     TagReason,
+    TagScore,
+    TagShare,
+    UserRole,
     WhyNot,
 )
 from tagcf.views.labels import join, outcome_label, rung_label, tag_name
@@ -68,6 +72,44 @@ def steered_sentence(steered: Steered) -> str:
         rank=steered.rank,
         without=steered.rank_without,
     )
+
+
+def by_tags_sentence(told: TagScore) -> str:
+    """Say that an item's score is told from its tags."""
+    tags = join([_tag_share(one) for one in told.tags])
+    new = told.share >= 1
+    key = "recommend.by_tags_new" if new else "recommend.by_tags_few"
+    key = key if told.tags else f"{key}_none"
+    return say(key, tags=tags, share=f"{100 * told.share:.0f}%")
+
+
+def _tag_share(one: TagShare) -> str:
+    return f"{tag_name(one.tag_zh, one.tag_en).name} {signed(one.share, SCORE_DIGITS)}"
+
+
+def tag_fidelity_sentence(told: TagScore) -> str:
+    """Say what re-scoring without the tags named gave."""
+    found, n, others = told.fidelity, len(told.tags), ""
+    if not n:
+        return say("recommend.tag_fidelity_none")
+    if found.without_others is not None:
+        others = say("recommend.tag_fidelity_others", n=n, score=_score(found.without_others))
+    key = "recommend.tag_fidelity_holds" if found.holds else "recommend.tag_fidelity_fails"
+    facts = {"score": _score(found.score), "without": _score(found.without_evidence)}
+    return say(key, n=n, others=others, **facts)
+
+
+def term_sentence(term: ScoreTerm) -> str:
+    """Say what segments, roles or popularity add to a score."""
+    key = f"recommend.term_{term.kind}" + ("" if term.because or term.kind == "reach" else "_none")
+    names = join([tag_name(one.zh, one.en).name for one in term.because])
+    return say(key, because=names, value=signed(term.value, SCORE_DIGITS))
+
+
+def roles_sentence(roles: Sequence[UserRole]) -> str:
+    """Say which roles a user surely plays."""
+    names = join([tag_name(one.role_zh, one.role_en).name for one in roles])
+    return say("recommend.roles_of_user", roles=names)
 
 
 def change_sentence(change: Change) -> str:
@@ -135,7 +177,32 @@ def _item(one: RankedItem, shares: Collection[str]) -> dict[str, Any]:
     }
     if one.propensity is not None:
         found |= {"propensity": one.propensity, "randomized": one.randomized}
+    if one.by_tags is not None:
+        found["by_tags"] = by_tags_json(one.by_tags)
+    if one.terms:
+        found["terms"] = [term_json(term) for term in one.terms]
     return found
+
+
+def by_tags_json(told: TagScore) -> dict[str, Any]:
+    """A score as its tags tell it."""
+    return {
+        "share": told.share,
+        "tags": [asdict(one) for one in told.tags],
+        "fidelity": fidelity_json(told.fidelity),
+        "text": by_tags_sentence(told),
+    }
+
+
+def term_json(term: ScoreTerm) -> dict[str, Any]:
+    """One term of a score."""
+    because = [asdict(one) for one in term.because]
+    return asdict(term) | {"because": because, "text": term_sentence(term)}
+
+
+def role_json(role: UserRole) -> dict[str, Any]:
+    """One role of a user."""
+    return asdict(role)
 
 
 def explanation_json(found: Explanation, shares: Collection[str]) -> dict[str, Any]:
@@ -154,6 +221,9 @@ def explanation_json(found: Explanation, shares: Collection[str]) -> dict[str, A
         "history": [event_json(one) for one in found.history],
         "fidelity": fidelity_json(found.fidelity),
         "rank_without_evidence": found.rank_without_evidence,
+        "by_tags": None if found.by_tags is None else by_tags_json(found.by_tags),
+        "terms": [term_json(one) for one in found.terms],
+        "roles": [role_json(one) for one in found.roles],
         "steered": [_steered(one) for one in found.steered],
         "why_not": None if found.why_not is None else _why_not(found.why_not, shares),
         "changes": [
@@ -218,10 +288,12 @@ def _why_not(why: WhyNot, shares: Collection[str]) -> dict[str, Any]:
 
 
 def sentences_of(item: RankedItem, shares: Collection[str]) -> Sequence[str]:
-    """Why an item is in a list, in few words: its first tag, then the events behind it."""
-    told = [tag_sentence(one, shares) for one in item.reasons[:1]]
+    """Why an item is in a list, in few words: that tags tell it, a tag, events, terms."""
+    told = [] if item.by_tags is None else [by_tags_sentence(item.by_tags)]
+    told += [tag_sentence(one, shares) for one in item.reasons[:1]]
     if item.history:
         events = join(list(dict.fromkeys(one.item for one in item.history)))
         told.append(say("recommend.because_events", items=events))
+    told += [term_sentence(one) for one in item.terms if one.kind != "reach" and one.value > 0]
     told += [steered_sentence(one) for one in item.steered]
     return told or [say("recommend.no_clear_tag")]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import optimize, sparse, stats
 
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.recommend.rank.ranker import Ranker
-from tagcf.recommend.rank.shrink import Record, author_posterior, fuse_records, posterior, spread_of
-from tagcf.recommend.rank.tag_terms import stray, terms_of_effects
+from tagcf.recommend.rank.shrink import (
+    Record,
+    author_posterior,
+    fuse_records,
+    posterior,
+    spread_of,
+    sure_spread,
+)
+from tagcf.recommend.rank.tag_terms import shrunken, stray, terms_of_effects
 from tagcf.types import EventLog, JointFit, TagEffects, TagMatrix
 
 
@@ -143,6 +150,70 @@ def test_terms_shrink_noise_away_and_keep_signal() -> None:
     centred = tags.carried().toarray() - kept.centre
     by_hand = np.einsum("it,ts,is->i", centred, kept.cov[0], centred)
     np.testing.assert_allclose(variance[:, 0], by_hand, atol=1e-9)
+
+
+def correlated(rng: np.random.Generator, m: int, scale: float) -> np.ndarray:
+    """Errors of tags that come together."""
+    factors = rng.normal(size=(m, 6))
+    cov = 0.25 * factors @ factors.T + np.diag(rng.uniform(0.5, 2.0, m))
+    return np.asarray(scale**2 * cov / np.median(np.diag(cov)))
+
+
+def test_shrunken_effects_are_near_the_posterior_at_the_likeliest_variances() -> None:
+    """Against a numerical search over both variances and the normal posterior, solved whole."""
+    rng = np.random.default_rng(6)
+    logged, cov = rng.normal(scale=0.1, size=(30, 3)), correlated(rng, 30, 0.01)
+    truth = logged @ [0.1, 0.0, 0.05] + rng.normal(scale=0.006, size=30)
+    estimate = rng.multivariate_normal(truth, cov)
+    x = logged / np.sqrt((logged**2).mean(axis=0))
+
+    def prior(log: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(log[0]) * np.eye(30) + np.exp(log[1]) * x @ x.T)
+
+    def against(log: np.ndarray) -> float:
+        return -float(stats.multivariate_normal(np.zeros(30), prior(log) + cov).logpdf(estimate))
+
+    found = optimize.minimize(against, np.log([3e-5, 3e-5]), method="Nelder-Mead")
+    gain = prior(found.x) @ np.linalg.inv(prior(found.x) + cov)
+    mean, spread = shrunken(estimate, cov, logged)
+    np.testing.assert_allclose(mean, gain @ estimate, atol=1e-3)
+    left = prior(found.x) - gain @ prior(found.x)
+    np.testing.assert_allclose(np.diag(spread), np.diag(left), rtol=0.6)
+
+
+@pytest.mark.parametrize("foretold", [0.0, 0.1])
+def test_shrunken_effects_are_calibrated(foretold: float) -> None:
+    rng = np.random.default_rng(7)
+    z, slopes, better = [], [], []
+    for _ in range(60):
+        logged, cov = rng.normal(scale=0.1, size=(24, 2)), correlated(rng, 24, 0.012)
+        truth = foretold * logged[:, 0] + rng.normal(scale=0.008, size=24)
+        estimate = rng.multivariate_normal(truth, cov)
+        mean, spread = shrunken(estimate, cov, logged)
+        alone = shrunken(estimate, cov, logged[:, :0])[0]
+        z.append((mean - truth) / np.sqrt(np.diag(spread)))
+        slopes.append((mean @ truth, mean @ mean))
+        better.append(((alone - truth) ** 2).mean() - ((mean - truth) ** 2).mean())
+    told = np.sum(slopes, axis=0)
+    assert told[0] / told[1] == pytest.approx(1.0, abs=0.2)
+    assert np.mean(np.square(z)) == pytest.approx(1.0, abs=0.25)
+    # In units of what shrinking alone leaves: borrowing pays where there is something to borrow.
+    assert np.mean(better) / 0.008**2 > (0.05 if foretold else -0.05)
+
+
+def test_a_spread_that_chance_alone_would_show_is_none() -> None:
+    rng = np.random.default_rng(8)
+    noise = rng.uniform(0.5, 2.0, size=(400, 1))
+    found = []
+    for _ in range(60):
+        nothing = Record(np.sqrt(noise) * rng.normal(size=noise.shape), noise)
+        found.append((spread_of(nothing)[0] > 0, sure_spread(nothing)[0] > 0))
+    usual, sure = np.mean(found, axis=0)
+    assert usual > 0.3
+    assert sure < 0.15
+    true = rng.normal(size=noise.shape)
+    much = Record(true + np.sqrt(noise) * rng.normal(size=noise.shape), noise)
+    assert 0.6 < sure_spread(much)[0] < spread_of(much)[0]
 
 
 def test_records_of_both_kinds_of_rows_learn_the_bias_of_the_chosen() -> None:

@@ -6,25 +6,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from tagcf.effects.dose.model import DoseFit, Doses, fit_dose, gather_periods, make_doses
+from tagcf.effects.dose.chosen import BothWays, Told, both_ways
+from tagcf.effects.dose.model import DoseFit, Doses
+from tagcf.effects.dose.periods import gather_periods
 from tagcf.effects.estimates import Estimates, nothing_told
 from tagcf.effects.linear.design import Survey
 from tagcf.effects.refusals import nearest_tags, refuse
 from tagcf.effects.task import Task
-from tagcf.types import Estimand, Floats, JointFit, Mask, Outcome, Reason
+from tagcf.types import Estimand, Floats, JointFit, Mask, Outcome, Reason, Rung
 
 LEAST_VARIATION = 1e-12  # of an outcome's variance that periods and controls must leave
 
 
 def dose_effects(
-    task: Task, outcome: Outcome, seen: Survey, estimand: Estimand
+    task: Task, outcome: Outcome, seen: Survey, estimand: Estimand, *, fused: bool
 ) -> tuple[Estimates, JointFit]:
-    """Estimate the effect of one more random impression with each tag, jointly."""
+    """Estimate the effect of one more impression with each tag, jointly.
+
+    Parameters
+    ----------
+    fused
+        Random impressions and the recommender's own (`tagcf.effects.dose.chosen`), or the random
+        ones alone.
+    """
     reason = task.why_no_periods(seen)
     if reason is None:
         periods = gather_periods(task.log, outcome, seen)
         if periods.returned.size:
-            doses = make_doses(task.log, task.carried, periods)
+            doses = both_ways(task.log, outcome, seen, task.carried, periods, fused=fused)
             return _estimates(task, outcome, doses, estimand)
         reason = Reason("reason.no_follow_up", (("days", outcome.days),))
         if periods.left_out == task.log.n_rows:
@@ -36,15 +45,17 @@ def dose_effects(
 
 
 def _estimates(
-    task: Task, outcome: Outcome, doses: Doses, estimand: Estimand
+    task: Task, outcome: Outcome, ways: BothWays, estimand: Estimand
 ) -> tuple[Estimates, JointFit]:
+    doses = ways.random
     periods = doses.periods
     columns = task.columns(doses.items)
-    base = fit_dose(doses, columns)
-    own = _own_fits(task, doses, columns, estimand)
-    fit = _put_together(base, own)
+    base = ways.fit(columns)
+    own = _own_fits(task, ways, columns, estimand)
+    fit = _put_together(base.fit, {at: one.fit for at, one in own.items()})
+    told = tuple(own.get(at, base) for at in range(columns.size))
     varies = bool(doses.y @ doses.y > LEAST_VARIATION * periods.returned.size)
-    reasons = _reasons(task, doses, fit, own, varies)
+    reasons = _reasons(task, doses, fit, {at: one.fit for at, one in own.items()}, varies)
     se = np.sqrt(np.maximum(np.diag(fit.cov), 0.0))
     gone = ~fit.kept | (se <= 0) | (not varies)
     found = Estimates(
@@ -57,14 +68,25 @@ def _estimates(
         effective=np.where(gone, 0.0, fit.effective),
         n_rows=periods.returned.size,
         n_items=int((doses.shown > 0).sum()),
-        rung="within-author" if task.log.n_authors else "randomised exposure",
+        rung=_rung(task, base),
         reasons=reasons,
-        diagnostics=tuple(_facts(outcome, doses, fit, at) for at in range(gone.size)),
+        diagnostics=tuple(
+            _facts(outcome, doses, fit, at) | one.facts(at) for at, one in enumerate(told)
+        ),
+        claimable=np.array([one.claimable[at] for at, one in enumerate(told)]),
     )
     return found, _joint_fit(task, outcome, fit.coef, fit.cov, found, estimand)
 
 
-def _own_fits(task: Task, doses: Doses, columns: Mask, estimand: Estimand) -> dict[int, DoseFit]:
+def _rung(task: Task, told: Told) -> Rung:
+    """Name the rung: without authors, an answer that leans on chosen rows is observational."""
+    if task.log.n_authors:
+        return "within-author"
+    leans = told.fused is not None and told.fused.weight.max() > 0.5
+    return "observational" if leans else "randomised exposure"
+
+
+def _own_fits(task: Task, ways: BothWays, columns: Mask, estimand: Estimand) -> dict[int, Told]:
     """Fit what needs a model of its own: total effects, and tags not held for the others."""
     free = task.freed(estimand)
     outside = [] if task.question.hold is None else np.flatnonzero(~columns).tolist()
@@ -72,7 +94,7 @@ def _own_fits(task: Task, doses: Doses, columns: Mask, estimand: Estimand) -> di
     for at in sorted({*free, *outside}):
         own = columns & np.array([slug not in free.get(at, frozenset()) for slug in task.slugs])
         own[at] = True
-        fits[at] = fit_dose(doses, own, told=np.arange(own.size) == at)
+        fits[at] = ways.fit(own, told=np.arange(own.size) == at)
     return fits
 
 
@@ -141,7 +163,6 @@ def _facts(
         "unique_share": round(float(fit.unique_share[at]), 4),
         "df": round(float(fit.df[at]), 1),
         "effective_users": round(float(fit.effective_users[at]), 1),
-        "rows": "random",
         "effective_rows": round(periods.effective_rows, 1),
         "periods_without_follow_up": periods.dropped,
         "rows_without_time_or_user": periods.left_out,

@@ -2,9 +2,10 @@
 
 An impression cannot cause a return by itself; a user's period can. The treatment of a period is
 its dose: how many of its *random* impressions carried the tag, minus how many were to be expected.
-Total exposure is chosen by the user and the recommender and is never used. Tags are centred within
-authors, so that quality that an author's items share cancels; an item of unknown author has
-nobody to be compared with and drops out.
+How much a user is shown, and what suits him, goes with whether he returns anyway; so total exposure
+is never used (for the recommender's own impressions see `tagcf.effects.dose.chosen`). Tags are
+centred within authors, so that quality that an author's items share cancels; an item of unknown
+author has nobody to be compared with and drops out.
 
 Random need not mean uniform. Each impression weighted by 1 / its logged probability gives a sum
 whose expectation is the same for every policy: so much per impression. This recentred sum is the
@@ -77,28 +78,33 @@ class DoseFit:
     unique_share: Floats  # (T,)
 
 
-def make_doses(log: EventLog, carried: Floats, periods: Periods) -> Doses:
+def make_doses(
+    log: EventLog, carried: Floats, periods: Periods, instrument: sparse.csr_array | None = None
+) -> Doses:
     """Centre tags, take the controls out, and sum what fits of any set of tags need.
 
     Parameters
     ----------
     carried
         (I, T) 0/1.
+    instrument
+        (N, I) what stands for the counts; ``None``: the periods' weighted counts.
     """
+    moved = periods.weighted if instrument is None else instrument
     n_shown = np.asarray(periods.counts.sum(axis=0), dtype=np.float64).ravel()
     shown = np.asarray(periods.weighted.sum(axis=0), dtype=np.float64).ravel()
     centred = _centre(log, carried, shown)
     basis = _period_basis(periods)
     controls = _control_basis(basis, periods.controls)
     dose = _sweep(periods.counts, centred, basis, controls)
-    uniform = periods.weighted is periods.counts
-    instrument = dose if uniform else _sweep(periods.weighted, centred, basis, controls)
+    uniform = moved is periods.counts
+    swept = dose if uniform else _sweep(moved, centred, basis, controls)
     y = periods.returned - basis @ (basis.T @ periods.returned)
     y = y - controls @ (controls.T @ y)
     n_tags = carried.shape[1]
     cross, gram, cross_y = np.zeros((n_tags, n_tags)), np.zeros((n_tags, n_tags)), np.zeros(n_tags)
     for rows in _blocks(y.size, n_tags):
-        z = _rows_of(instrument, basis, controls, rows)
+        z = _rows_of(swept, basis, controls, rows)
         d = z if uniform else _rows_of(dose, basis, controls, rows)
         gram += z.T @ z
         cross += z.T @ d
@@ -108,7 +114,7 @@ def make_doses(log: EventLog, carried: Floats, periods: Periods) -> Doses:
         basis=basis,
         controls=controls,
         dose=dose,
-        instrument=instrument,
+        instrument=swept,
         y=y,
         cross=cross,
         gram=gram,

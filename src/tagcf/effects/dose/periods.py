@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,13 @@ from tagcf.types import EventBatch, EventLog, Floats, Mask, Outcome
 DAY = 86_400.0
 QUIET = 6 * 3_600.0  # seconds without a row that pass for an ordinary lull
 SAME_WEIGHT = 1e-6  # weights that differ by less are equal up to how they were written
+# Rows of the recommender's choice × periods that are counted: so much a user's usual takes in
+# memory, and more would not take away what biases them.
+MOST_CHOSEN = 20_000_000
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the users counted don't follow the order
 
 Integers = NDArray[np.int64]
+Shown = Literal["random", "chosen", "any"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +33,14 @@ class Periods:
     returned: Floats  # (N,) 0/1
     user: Integers  # (N,)
     period: Integers  # (N,) which period of the log it is, from 0
-    counts: sparse.csr_array  # (N, I) random impressions of each item
+    counts: sparse.csr_array  # (N, I) impressions of each item
     # (N, I) the same, each impression weighted by 1 / its logged probability;
     # the very same object as `counts` where all weights are equal.
     weighted: sparse.csr_array
     controls: Floats  # (N, P) columns of the users' own covariates
     dropped: int  # periods without full follow-up
     left_out: int  # rows whose time or user is unknown
-    effective_rows: float  # (Σw)² / Σw² over the random impressions
+    effective_rows: float  # (Σw)² / Σw² over the impressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,18 @@ class _Calendar:
 
 
 def gather_periods(
-    log: EventLog, outcome: Outcome, seen: Survey, *, randomized_only: bool = True
+    log: EventLog, outcome: Outcome, seen: Survey, *, shown: Shown = "random"
 ) -> Periods:
     """Cut the log into user-periods, see who came back, and count what they were shown.
 
+    Parameters
+    ----------
+    shown
+        Which impressions are counted: random ones, the recommender's own (of so many users that
+        these times the periods stay within `MOST_CHOSEN`), or any.
+
+    Notes
+    -----
     Periods are counted from midnight (UTC) before the first row. A period is used if its whole
     follow-up lies before the log's end, see `observed_until`. Rows without a time or a user are
     left out; a log that does not tell users apart has no periods. One pass; memory holds two
@@ -61,9 +75,11 @@ def gather_periods(
     calendar = _calendar(outcome, seen)
     own = tuple(at for at, covariate in enumerate(log.covariates) if covariate.source == "users")
     n_users = len(log.users)
+    chosen = (seen.n_rows - seen.n_rows_random) * max(calendar.followed, 1)
+    which = _Which(shown, MOST_CHOSEN / max(chosen, 1) if shown == "chosen" else 1.0)
 
     def add(visits: _Visits, batch: EventBatch) -> None:
-        visits.add(calendar, own, batch, randomized_only=randomized_only)
+        visits.add(calendar, own, batch, which)
 
     visits = over_log(log, lambda: _Visits.nothing(n_users, calendar, len(own)), add)
     used = np.flatnonzero(visits.present[:, : calendar.followed].ravel())
@@ -107,6 +123,26 @@ def observed_until(seen: Survey) -> float:
     return float(midnight if whole else seen.last_ts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Which:
+    """Impressions that are counted."""
+
+    shown: Shown
+    share: float  # of the users
+
+    def of(self, batch: EventBatch, rows: Mask) -> Mask:
+        """(n,) whether each of these rows is counted."""
+        if self.shown == "any" or batch.randomized is None:
+            return np.ones(int(rows.sum()), dtype=bool)
+        if self.shown == "random":
+            return batch.randomized[rows]
+        counted = ~batch.randomized[rows]
+        if self.share < 1.0:
+            drawn = batch.user[rows].astype(np.uint64) * _MIX >> np.uint64(11)
+            counted &= drawn < self.share * 2.0**53
+        return np.asarray(counted)
+
+
 @dataclass(slots=True)
 class _Visits:
     """What one pass adds up; U users, G periods."""
@@ -128,7 +164,7 @@ class _Visits:
         )
 
     def add(
-        self, calendar: _Calendar, own: tuple[int, ...], batch: EventBatch, *, randomized_only: bool
+        self, calendar: _Calendar, own: tuple[int, ...], batch: EventBatch, which: _Which
     ) -> None:
         """Add a batch, in place."""
         known = np.isfinite(batch.ts) & (batch.user >= 0) & (len(self.present) > 1)
@@ -142,10 +178,9 @@ class _Visits:
             counts = (before >= 0) & (ts < end + calendar.follow)
             self.returned[user[counts], before[counts]] = True
         self.covariates[user] = batch.covariates[known][:, own]
-        counted = period < calendar.followed
-        if randomized_only and batch.randomized is not None:
-            counted &= batch.randomized[known]
-        self.shown.add(batch, known, counted, user * calendar.all + period, weigh=randomized_only)
+        counted = (period < calendar.followed) & which.of(batch, known)
+        weigh = which.shown == "random"
+        self.shown.add(batch, known, counted, user * calendar.all + period, weigh=weigh)
 
     def __add__(self, other: _Visits) -> _Visits:
         there = np.asarray(other.present.any(axis=1))[:, None]

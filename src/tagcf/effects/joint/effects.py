@@ -85,7 +85,9 @@ def _everybody(
     task: Task, using: Joint, seen: Survey, design: Design, estimand: Estimand
 ) -> list[tuple[Estimates, JointFit]]:
     results = _logged(task, using, seen, [design], estimand)[0]
-    return results + [dose_effects(task, one, seen, estimand) for one in task.derived()]
+    fused = using.rows == "auto"
+    doses = [dose_effects(task, one, seen, estimand, fused=fused) for one in task.derived()]
+    return results + doses
 
 
 def _logged(

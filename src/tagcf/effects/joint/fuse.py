@@ -52,6 +52,31 @@ class Fused:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One kind of rows' answer on one outcome. T tags."""
+
+    coef: Floats  # (T,)
+    cov: Floats  # (T, T)
+    df: Floats  # (T,)
+    effective: Floats  # (T,)
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """One outcome of `Fused`."""
+
+    coef: Floats  # (T,)
+    cov: Floats  # (T, T)
+    df: Floats  # (T,)
+    effective: Floats  # (T,)
+    bias_sd: float
+    weight: Floats  # (T,)
+    gap: Floats  # (T,)
+    gap_z: Floats  # (T,)
+    supported: Mask  # (T,)
+
+
 def fuse(
     random: tuple[Solution, Errors], chosen: tuple[Solution, Errors], told: Mask
 ) -> Fused | None:
@@ -69,29 +94,59 @@ def fuse(
     both = told & solved_r.kept & solved_c.kept
     if both.sum() < FEWEST_CONTRASTS:
         return None
-    n_tags, n_out = solved_r.coef.shape
-    coef, cov = solved_r.coef.copy(), errors_r.cov.copy()
-    df, supported = errors_r.df.copy(), np.ones((n_out, n_tags), dtype=bool)
-    bias_sd, weights = np.zeros(n_out), np.zeros((n_out, n_tags))
-    gaps, z = np.full((n_out, n_tags), np.nan), np.full((n_out, n_tags), np.nan)
-    for k in range(n_out):
+    found = []
+    for k in range(solved_r.coef.shape[1]):
         shared = _shared(errors_r, errors_c, k)
-        var_r, var_c = errors_r.cov[k], errors_c.cov[k]
-        noise = np.maximum(np.diag(var_r + var_c - shared - shared.T), 1e-300)
-        gaps[k, both] = (solved_c.coef[:, k] - solved_r.coef[:, k])[both]
-        z[k] = gaps[k] / np.sqrt(noise)
-        bias = bias_variance(gaps[k, both], noise[both])
-        weight = _weight(np.diag(var_r)[both], np.diag(var_c)[both] + bias, np.diag(shared)[both])
-        w = np.where(both & ~(np.abs(z[k]) > CONTRADICTION), weight, 0.0)
-        coef[:, k] = (1 - w) * solved_r.coef[:, k] + w * solved_c.coef[:, k]
-        cross = (1 - w)[:, None] * shared * w[None, :]
-        sampled = np.outer(1 - w, 1 - w) * var_r + np.outer(w, w) * var_c + cross + cross.T
-        cov[k] = _widened(sampled, w**2 * np.maximum(bias, own_bias(gaps[k], noise)))
-        supported[k] = _supported(solved_r.coef[:, k], var_r, errors_r.df[k], coef[:, k]) | (w == 0)
-        df[k] = np.where(w > 0, (1 - w) * errors_r.df[k] + w * errors_c.df[k], errors_r.df[k])
-        bias_sd[k], weights[k] = np.sqrt(bias), w
-    effective = errors_r.effective * (1 - weights) + errors_c.effective * weights
-    return Fused(coef, cov, df, effective, bias_sd, weights, gaps, z, supported)
+        found.append(combine(_side(random, k), _side(chosen, k), shared, both))
+    return Fused(
+        coef=np.stack([one.coef for one in found], axis=1),
+        cov=np.stack([one.cov for one in found]),
+        df=np.stack([one.df for one in found]),
+        effective=np.stack([one.effective for one in found]),
+        bias_sd=np.array([one.bias_sd for one in found]),
+        weight=np.stack([one.weight for one in found]),
+        gap=np.stack([one.gap for one in found]),
+        gap_z=np.stack([one.gap_z for one in found]),
+        supported=np.stack([one.supported for one in found]),
+    )
+
+
+def _side(fitted: tuple[Solution, Errors], k: int) -> Side:
+    solved, errors = fitted
+    return Side(solved.coef[:, k], errors.cov[k], errors.df[k], errors.effective[k])
+
+
+def combine(random: Side, chosen: Side, shared: Floats, both: Mask) -> Combined:
+    """Combine the two answers on one outcome.
+
+    Parameters
+    ----------
+    shared
+        (T, T) covariance of the random with the chosen answer.
+    both
+        (T,) tags that both can tell.
+    """
+    noise = np.maximum(np.diag(random.cov + chosen.cov - shared - shared.T), 1e-300)
+    gap = np.where(both, chosen.coef - random.coef, np.nan)
+    z = gap / np.sqrt(noise)
+    bias = bias_variance(gap[both], noise[both])
+    own, others = np.diag(random.cov), np.diag(chosen.cov)
+    weight = _weight(own[both], others[both] + bias, np.diag(shared)[both])
+    w = np.where(both & ~(np.abs(z) > CONTRADICTION), weight, 0.0)
+    coef = (1 - w) * random.coef + w * chosen.coef
+    cross = (1 - w)[:, None] * shared * w[None, :]
+    sampled = np.outer(1 - w, 1 - w) * random.cov + np.outer(w, w) * chosen.cov + cross + cross.T
+    return Combined(
+        coef=coef,
+        cov=_widened(sampled, w**2 * np.maximum(bias, own_bias(gap, noise))),
+        df=np.where(w > 0, (1 - w) * random.df + w * chosen.df, random.df),
+        effective=random.effective * (1 - w) + chosen.effective * w,
+        bias_sd=float(np.sqrt(bias)),
+        weight=w,
+        gap=gap,
+        gap_z=z,
+        supported=_supported(random.coef, random.cov, random.df, coef) | (w == 0),
+    )
 
 
 def own_bias(gap: Floats, noise: Floats) -> Floats:

@@ -2,9 +2,9 @@
 
 Tags are attributes of items, so that the effective sample is items, not impressions. Along an
 axis that nests the tags (item, author, stratum) the coefficients are recomputed without each
-cluster in turn (`tagcf.effects.linear.leave_out`). Two ways are put together after Cameron,
-Gelbach and Miller (2011). Degrees of freedom count clusters by their weight in the estimate:
-Satterthwaite (1946); Carter, Schnepel and Steigerwald (2017).
+cluster in turn (`tagcf.effects.linear.clusters.leave_out`). Two ways are put together after
+Cameron, Gelbach and Miller (2011). Degrees of freedom count clusters by their weight in the
+estimate: Satterthwaite (1946); Carter, Schnepel and Steigerwald (2017).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Literal
 
 import numpy as np
 
-from tagcf.effects.linear.axis import Pieces
 from tagcf.effects.linear.cells import CellSums
-from tagcf.effects.linear.concentration import effective_of_moves
-from tagcf.effects.linear.leave_out import along_axis
-from tagcf.effects.linear.plain_axis import plain_axis
+from tagcf.effects.linear.clusters.axis import Pieces
+from tagcf.effects.linear.clusters.concentration import effective_of_moves
+from tagcf.effects.linear.clusters.leave_out import along_axis
+from tagcf.effects.linear.clusters.plain_axis import plain_axis
 from tagcf.effects.linear.scores import ScoreSums, crossing_scores
 from tagcf.effects.linear.solve import Partialled, Solution
 from tagcf.types import Codes, Floats

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import sparse
 
-from tagcf.recommend.cold.items import ColdItems, FittedColdItems, own_shares, with_tags
-from tagcf.recommend.cold.tag_ridge import tag_ridge
+from tagcf.recommend.cold.items import ColdItems, FittedColdItems, with_tags
+from tagcf.recommend.cold.term import with_choice
 from tagcf.recommend.evaluate.metrics import by_user
 from tagcf.recommend.evaluate.ranking import cpu_seconds, rank_targets
 from tagcf.recommend.evaluate.search import CRITERION, Chosen, Search, Tried, validation_value
@@ -22,7 +22,8 @@ LIKENESS = (0.0, 0.3, 1.0, 3.0)
 PRIORS = (0.0, 1.0, 3.0, 10.0)
 CHANCES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 LOSS = 0.001  # of known targets' NDCG@10 that a chance for cold items may cost
-ASKED = 1500  # targets that a setting is tried on, over all draws
+ASKED, FEWEST = 1500, 150  # targets that a setting is tried on, over all draws
+CELLS = 100_000_000  # scores of them all, between these limits
 TAKEN = 0.1  # share of items taken out
 DRAWS = 3  # which items are taken matters more than who is asked
 
@@ -65,7 +66,7 @@ class ColdItemsSearch:
 
         def value(one: ColdItems) -> float:
             values = [
-                cold_value(penalised(fit, one), draw.cold, draw.taken)
+                cold_value(rechosen(fit, one), draw.cold, draw.taken)
                 for fit, draw in zip(fits, draws, strict=True)
             ]
             return float(np.mean(values))
@@ -82,7 +83,7 @@ class ColdItemsSearch:
         fitted = with_tags(settings, draw.fitted, draw.cold.train)
         values = {
             one: validation_value(
-                replace(fitted, settings=replace(settings, chance=one)), draw.known, self.name
+                rechosen(fitted, replace(settings, chance=one)), draw.known, self.name
             )
             for one in self.chances
         }
@@ -94,15 +95,14 @@ class ColdItemsSearch:
         self, settings: ColdItems, fitted: FittedColdItems, valid: Holdout, tried: list[Tried]
     ) -> tuple[ColdItems, FittedColdItems]:
         """Give the prior with the best validation; the first, which changes nothing, of equals."""
-        asked = drawn(valid, ASKED, self.seed)
-        count = np.bincount(valid.train.item, minlength=valid.train.n_items).astype(np.float64)
+        asked = drawn(valid, most_asked(valid), self.seed)
 
-        def mixed(one: ColdItems) -> FittedColdItems:
-            return replace(fitted, settings=one, own_share=own_shares(count, one.prior_events))
+        def value(one: ColdItems) -> float:
+            return validation_value(rechosen(fitted, one), asked, self.name)
 
         options = [replace(settings, prior_events=one) for one in self.priors]
-        kept = _best(options, lambda one: validation_value(mixed(one), asked, self.name), tried)
-        return kept, mixed(kept)
+        kept = _best(options, value, tried)
+        return kept, rechosen(fitted, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +121,15 @@ def taken_out(valid: Holdout, model: Model, seed: int) -> Draw:
     kept = valid.rows(~taken[valid.target])
     history = kept.history.where(~taken[kept.history.item])
     known = Holdout(cold.train, history, kept.target, kept.user, kept.at)
+    most = most_asked(valid)
     return Draw(
-        model.fit(cold.train), taken, drawn(cold, ASKED // DRAWS, seed), drawn(known, ASKED, seed)
+        model.fit(cold.train), taken, drawn(cold, most // DRAWS, seed), drawn(known, most, seed)
     )
 
 
-def penalised(fitted: FittedColdItems, settings: ColdItems) -> FittedColdItems:
-    """Give the same with another penalty or likeness."""
-    if settings.penalty == fitted.settings.penalty:
-        return replace(fitted, settings=settings)
-    ridge = tag_ridge(settings.tags, fitted.ridge.known, settings.penalty)
-    return replace(fitted, settings=settings, ridge=ridge)
+def rechosen(fitted: FittedColdItems, settings: ColdItems) -> FittedColdItems:
+    """Give the same with other settings of the tags' part."""
+    return replace(fitted, term=with_choice(fitted.term, settings.choice))
 
 
 def cold_value(fitted: Fitted, cold: Holdout, taken: Mask) -> float:
@@ -148,9 +146,14 @@ def best_on_cold(models: Sequence[Model], valid: Holdout, seed: int = 0) -> Mode
     values = np.zeros(len(models))
     for draw in range(DRAWS):
         cold, taken = cold_items(valid.train, share=TAKEN, seed=seed + draw)
-        cold = drawn(cold, ASKED // DRAWS, seed + draw)
+        cold = drawn(cold, most_asked(valid) // DRAWS, seed + draw)
         values += [cold_value(model.fit(cold.train), cold, taken) for model in models]
     return models[int(np.argmax(values))]
+
+
+def most_asked(holdout: Holdout) -> int:
+    """Targets that a setting is tried on: fewer where the catalogue is large."""
+    return int(np.clip(CELLS // max(holdout.train.n_items, 1), FEWEST, ASKED))
 
 
 def drawn(holdout: Holdout, most: int, seed: int) -> Holdout:

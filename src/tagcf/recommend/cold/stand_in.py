@@ -10,7 +10,8 @@ from scipy import sparse
 from tagcf.recommend.histories import Histories
 from tagcf.types import Codes, Floats, Mask
 
-ROWS_AT_ONCE = 1024
+MOST = 10_000  # items with the most events: one of them is alike enough
+CELLS = 16_000_000  # likenesses held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,22 @@ class StandIns:
 
     def read(self, histories: Histories) -> Histories:
         """Replace items without a record; those that nothing stands for are left out."""
-        stands = self.item[histories.item]
-        if np.array_equal(stands, histories.item):
+        if np.array_equal(self.item[histories.item], histories.item):
             return histories
-        kept = stands >= 0
-        found = histories.where(kept)
-        return replace(found, item=stands[kept])
+        found = self.kept(histories)
+        return replace(found, item=self.item[found.item])
+
+    def kept(self, histories: Histories) -> Histories:
+        """Leave out what nothing stands for; the others stay themselves."""
+        kept = self.item[histories.item] >= 0
+        return histories if kept.all() else histories.where(kept)
 
 
 def stand_ins(tags: sparse.csr_array, count: Floats) -> StandIns:
     """Find the nearest known item of each item that has no events.
 
     Cosine of tags weighted by how rare they are (inverse document frequency); of equally near
-    items the one with the most events, then the first.
+    items the one with the most events, then the first; looked for among the `MOST` with most.
 
     Parameters
     ----------
@@ -44,13 +48,14 @@ def stand_ins(tags: sparse.csr_array, count: Floats) -> StandIns:
     """
     known = count > 0
     order = np.flatnonzero(known)
-    order = order[np.argsort(-count[order], kind="stable")]
+    order = order[np.argsort(-count[order], kind="stable")][:MOST]
     rows = rare_rows(tags, known)
     there = rows[order].T.tocsr()
     item = np.where(known, np.arange(count.size), -1).astype(np.int32)
     cold = np.flatnonzero(~known)
-    for start in range(0, cold.size, ROWS_AT_ONCE):
-        part = cold[start : start + ROWS_AT_ONCE]
+    step = max(1, CELLS // max(order.size, 1))
+    for start in range(0, cold.size, step):
+        part = cold[start : start + step]
         alike = (rows[part] @ there).toarray()
         near = alike.argmax(axis=1) if order.size else np.zeros(part.size, int)
         some = alike.max(axis=1, initial=0.0) > 0

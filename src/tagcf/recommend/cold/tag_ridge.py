@@ -16,14 +16,14 @@ attribute-to-feature mappings for cold-start recommendations"; here in closed fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from tagcf.recommend.scoring import Scores
-from tagcf.types import Floats, Mask
+from tagcf.types import Codes, Floats, Mask
 
 MOST_TAGS = 4096  # the inverse is a full table: the most carried are kept
 
@@ -35,11 +35,15 @@ class TagRidge:
     tags: sparse.csr_array  # (I, T + 1) float32, the last a constant
     known: Mask  # (I,) items with a record: what is learnt from
     inverse: NDArray[np.float32]  # (T + 1, T + 1)
+    learnt: sparse.csr_array  # (I, T + 1) the tags of known items alone
+
+    def sums(self, scores: Scores) -> NDArray[np.float32]:
+        """(U, T + 1) sums over the known items that carry a tag, of (U, I) the model's scores."""
+        return np.asarray((self.learnt.T @ scores.T).T, np.float32)
 
     def predict(self, scores: Scores) -> Scores:
         """(U, I) what tags say, of (U, I) what the model says."""
-        carried = sparse.csr_array(sparse.diags_array(self.known.astype(np.float32)) @ self.tags)
-        by_tag = (scores @ carried) @ self.inverse
+        by_tag = self.sums(scores) @ self.inverse
         return np.asarray((self.tags @ by_tag.T).T, np.float32)
 
     def weights(self, item: int) -> Floats:
@@ -48,7 +52,12 @@ class TagRidge:
         return np.asarray(np.where(self.known, self.tags @ (self.inverse @ own), 0.0))
 
 
-def tag_ridge(tags: sparse.csr_array, known: Mask, penalty: float) -> TagRidge:
+def tag_ridge(
+    tags: sparse.csr_array,
+    known: Mask,
+    penalty: float,
+    inverse: NDArray[np.float32] | None = None,
+) -> TagRidge:
     """Prepare the map.
 
     Parameters
@@ -59,14 +68,27 @@ def tag_ridge(tags: sparse.csr_array, known: Mask, penalty: float) -> TagRidge:
         (I,) items whose scores are to be believed.
     penalty
         λ: items' worth of doubt in each tag.
+    inverse
+        (T + 1, T + 1) where it has been made before of the same.
     """
-    kept = _with_constant(_most_carried(tags, known))
-    rows = kept[np.flatnonzero(known)].astype(np.float64)
+    kept = _with_constant(tags[:, most_carried(tags, known)])
+    learnt = sparse.csr_array(sparse.diags_array(known.astype(np.float32)) @ kept)
+    solved = _inverse(kept, known, penalty) if inverse is None else inverse
+    return TagRidge(kept, known, solved, learnt)
+
+
+def with_penalty(ridge: TagRidge, penalty: float) -> TagRidge:
+    """Prepare the map with another penalty."""
+    return replace(ridge, inverse=_inverse(ridge.tags, ridge.known, penalty))
+
+
+def _inverse(tags: sparse.csr_array, known: Mask, penalty: float) -> NDArray[np.float32]:
+    rows = tags[np.flatnonzero(known)].astype(np.float64)
     gram = (rows.T @ rows).toarray()
     gram[np.diag_indices_from(gram)] += penalty
     factor = linalg.cho_factor(gram, overwrite_a=True)
     inverse = linalg.cho_solve(factor, np.eye(len(gram)), overwrite_b=True)
-    return TagRidge(kept, known, inverse.astype(np.float32))
+    return np.asarray(inverse, np.float32)
 
 
 def item_features(*tables: sparse.csr_array | Floats) -> sparse.csr_array:
@@ -91,13 +113,13 @@ def _one_tags_worth(table: Floats) -> Floats:
 
 def _with_constant(tags: sparse.csr_array) -> sparse.csr_array:
     ones = sparse.csr_array(np.ones((tags.shape[0], 1), np.float32))
-    return sparse.csr_array(sparse.hstack([tags, ones], format="csr"))
+    return sparse.csr_array(sparse.hstack([tags, ones], format="csr", dtype=np.float32))
 
 
-def _most_carried(tags: sparse.csr_array, known: Mask) -> sparse.csr_array:
-    table = sparse.csr_array(tags.astype(np.float32))
-    if table.shape[1] <= MOST_TAGS:
-        return table
-    carriers = np.asarray(abs(table[np.flatnonzero(known)]).sum(axis=0)).ravel()
-    most = np.sort(np.argsort(-carriers, kind="stable")[:MOST_TAGS])
-    return sparse.csr_array(table[:, most])
+def most_carried(tags: sparse.csr_array, known: Mask) -> Codes:
+    """Columns that are kept: all, or those that known items carry most."""
+    n_tags = tags.shape[1]
+    if n_tags <= MOST_TAGS:
+        return np.arange(n_tags, dtype=np.int32)
+    carriers = np.asarray(abs(tags[np.flatnonzero(known)]).sum(axis=0)).ravel()
+    return np.sort(np.argsort(-carriers, kind="stable")[:MOST_TAGS]).astype(np.int32)

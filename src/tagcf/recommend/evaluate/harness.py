@@ -13,7 +13,14 @@ from tagcf.recommend.evaluate.beyond import calibration, coverage, diversity, gi
 from tagcf.recommend.evaluate.intervals import mean_interval, paired_interval
 from tagcf.recommend.evaluate.metrics import ACCURACY, by_user
 from tagcf.recommend.evaluate.ranking import Ranked, rank_targets
-from tagcf.recommend.evaluate.search import Beside, Chosen, Reseeded, timed_fit
+from tagcf.recommend.evaluate.search import (
+    LINEAR_ALONE,
+    Beside,
+    Chosen,
+    Reseeded,
+    Shipping,
+    timed_fit,
+)
 from tagcf.recommend.evaluate.slices import Slice, SliceRow, slice_rows
 from tagcf.recommend.evaluate.splits import Holdout, Split
 from tagcf.recommend.models import MODELS, RANDOM
@@ -101,7 +108,7 @@ def evaluate(
     seeds: Sequence[int] = (0,),
     slices: Sequence[Slice] = (),
     progress: Progress | None = None,
-    shipped: str = "linear",
+    shipping: Shipping = LINEAR_ALONE,
 ) -> Evaluation:
     """Evaluate models by name, each with settings chosen on the validation hold-out.
 
@@ -115,8 +122,8 @@ def evaluate(
         Parts of users and items that are reported on their own.
     progress
         Called with each model's name before it runs.
-    shipped
-        The model that the name "tagcf" stands for; where it is asked for, too, it is trained once.
+    shipping
+        What the name "tagcf" stands for; where its model is asked for, too, that is searched once.
 
     Raises
     ------
@@ -129,15 +136,17 @@ def evaluate(
     runs: dict[str, list[Run]] = {}
     left_out: list[LeftOut] = []
     for name in sorted(dict.fromkeys(names), key="tagcf".__eq__):
-        stands_for = shipped if name == "tagcf" else name
-        if name != stands_for and stands_for in runs:
+        stands_for = shipping.model if name == "tagcf" else name
+        known = runs[stands_for][0].chosen if name != stands_for and stands_for in runs else None
+        if known is not None and shipping.side is None:
             runs[name] = [replace(run, model=name) for run in runs[stands_for]]
             continue
         if progress is not None:
             progress(name)
         some = seeds if stands_for in RANDOM else seeds[:1]
         try:
-            runs[name] = run_model(name, split, tags, some, shipped=shipped)
+            beside = Beside(tags, shipping=shipping, chosen=known)
+            runs[name] = run_model(name, split, beside, some)
         except MissingExtraError as missing:
             left_out.append(LeftOut(name, str(missing)))
     return tabulate(split, runs, tags, slices, left_out)
@@ -156,21 +165,23 @@ def known_models(names: Sequence[str]) -> None:
 def run_model(
     name: str,
     split: Split,
-    tags: sparse.csr_array | None = None,
+    beside: Beside | sparse.csr_array | None = None,
     seeds: Sequence[int] = (0,),
     *,
     chosen: Chosen | None = None,
-    shipped: str = "linear",
 ) -> list[Run]:
     """Choose settings on the validation hold-out, fit for the test, and rank; once a seed.
+
+    `beside` is what models may use, or the tags alone; its seed is each of the seeds in turn.
 
     Settings are chosen under the first seed, unless they are given as `chosen`. Other seeds fit
     the chosen model again if it is `Reseeded`, and search for themselves if not.
     """
     test, runs = split.test, list[Run]()
+    with_tags = beside if isinstance(beside, Beside) else Beside(beside)
     for seed in seeds:
         if chosen is None or (runs and not isinstance(chosen.model, Reseeded)):
-            chosen = MODELS[name](Beside(tags, seed, shipped)).choose(split.valid)
+            chosen = MODELS[name](replace(with_tags, seed=seed)).choose(split.valid)
             fitted, cpu = chosen.fitted, chosen.fit_cpu_s
             if test.train is not split.valid.train:
                 fitted, cpu, _ = timed_fit(chosen.model, test)

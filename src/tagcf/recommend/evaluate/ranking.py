@@ -11,7 +11,7 @@ import numpy as np
 from tagcf.errors import EstimationError
 from tagcf.recommend.evaluate.kernels import rank_rows
 from tagcf.recommend.evaluate.splits import Holdout
-from tagcf.recommend.scoring import Fitted
+from tagcf.recommend.scoring import Fitted, KnowsUsers
 from tagcf.types import Codes, Floats, Mask
 
 DEPTH = 20  # items of a top list
@@ -67,7 +67,12 @@ def rank_targets(
     for start in range(0, len(holdout), rows):
         block = slice(start, min(start + rows, len(holdout)))
         history = holdout.history.users(block)
-        scores = np.asarray(fitted.scores(history, holdout.at[block]), np.float32)
+        at = holdout.at[block]
+        if isinstance(fitted, KnowsUsers):
+            found = fitted.scores_for(history, holdout.user[block], at)
+        else:
+            found = fitted.scores(history, at)
+        scores = np.asarray(found, np.float32)
         if scores.shape != (len(history), n_items):
             facts = {"got": scores.shape, "wanted": (len(history), n_items)}
             raise EstimationError("recommend.bad_shape", model=name, **facts)

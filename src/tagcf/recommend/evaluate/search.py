@@ -13,17 +13,9 @@ from tagcf.recommend.evaluate.metrics import by_user
 from tagcf.recommend.evaluate.ranking import cpu_seconds, rank_targets
 from tagcf.recommend.evaluate.splits import Holdout
 from tagcf.recommend.scoring import Fitted, Model
+from tagcf.recommend.terms.choices import Side
 
 CRITERION = "ndcg@10"
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """What a model may use beside histories, and the seed of all that is random in it."""
-
-    tags: sparse.csr_array | None = None  # (I, T) float32, strength in 0..1
-    seed: int = 0
-    shipped: str = "linear"  # what the name "tagcf" stands for: `[recommend] model`
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +36,28 @@ class Chosen:
     tried: tuple[Tried, ...]
     fit_cpu_s: float  # of the chosen one alone
     search_cpu_s: float  # of all of it: fitting and scoring every candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """What `tagcf train` ships: the model of the name "tagcf", and the terms on its scores."""
+
+    model: str = "linear"  # `[recommend] model`
+    side: Side | None = None  # what terms read; None: the model alone
+    loss: float = 0.0  # `[recommend] reach`
+
+
+LINEAR_ALONE = Shipping()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a model may use beside histories, and the seed of all that is random in it."""
+
+    tags: sparse.csr_array | None = None  # (I, T) float32, strength in 0..1
+    seed: int = 0
+    shipping: Shipping = LINEAR_ALONE
+    chosen: Chosen | None = None  # of the model that "tagcf" stands for, where it was run before
 
 
 class Search(Protocol):
@@ -105,6 +119,22 @@ class Grid:
             raise ValueError(f"{self.name}: a grid needs at least one model")
         spent = cpu_seconds() - started + elsewhere
         return Chosen(best[0].model, best[1], tuple(tried), best[0].fit_cpu_s, spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Already:
+    """A choice that has been made, on the same hold-out."""
+
+    chosen: Chosen
+
+    @property
+    def name(self) -> str:
+        """Name of the model chosen."""
+        return self.chosen.model.name
+
+    def choose(self, valid: Holdout) -> Chosen:
+        """Give it; nothing is fitted."""
+        return self.chosen
 
 
 def timed_fit(model: Model, holdout: Holdout) -> tuple[Fitted, float, float]:

@@ -138,6 +138,19 @@ def cold_items(histories: Histories, *, share: float = 0.1, seed: int = 0) -> tu
     return Holdout(train, history, histories.item[at], user, histories.ts[at]), cold
 
 
+def first_events(
+    histories: Histories, train: Histories, user: NDArray[np.integer], n: int
+) -> Holdout:
+    """Ask for the event after the first `n` of some users, whom `train` lacks.
+
+    Each of them has more than n events.
+    """
+    new = histories.users(user)
+    target = new.indptr[:-1] + n
+    kept = np.arange(new.item.size) < np.repeat(target, new.sizes)
+    return Holdout(train, new.where(kept), new.item[target], user.astype(np.int32), new.ts[target])
+
+
 def _after(histories: Histories, share: float) -> Holdout:
     ordered = np.sort(histories.ts)
     cut = ordered[min(int((1 - share) * ordered.size), ordered.size - 1)]

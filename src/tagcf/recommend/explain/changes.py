@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.cold.term import ColdTerm
 from tagcf.recommend.explain.attribution import Attribution
 from tagcf.recommend.explain.tag_evidence import TagEvidence
 from tagcf.recommend.linear.model import FittedLinear
@@ -100,22 +101,28 @@ def _with(searched: Searched) -> Change | None:
     if not isinstance(fitted, FittedLinear):
         return None
     history = searched.request.history
-    for other in _leading_to(fitted, searched.item, history):
+    for other in _leading_to(fitted, searched.item, history, searched.models.terms.cold):
         _, rank = searched.ranked(history=np.append(history, other).astype(np.int32))
         if searched.moves(rank):
             return Change("with", (searched.catalogue.ids[other],), None, rank)
     return None
 
 
-def _leading_to(fitted: FittedLinear, item: int, history: Codes) -> list[int]:
+def _leading_to(
+    fitted: FittedLinear, item: int, history: Codes, cold: ColdTerm | None
+) -> list[int]:
     """Items whose being the last event adds most to an item's score."""
     gain = np.zeros(fitted.n_items)
+    told = None if cold is None or cold.own_share[item] == 1 else cold.ridge.weights(item)
     for part, table in zip(fitted.settings.parts, fitted.tables, strict=True):
         column: NDArray[np.floating] = (
             table[:, [item]].toarray().ravel()
             if isinstance(table, sparse.csr_array)
             else table[:, item]
         )
+        if cold is not None and told is not None:
+            own = cold.own_share[item]
+            column = own * column + (1 - own) * (table @ told.astype(np.float32))
         for b in range(len(part.design.windows)):
             gain += part.weight * column[b * fitted.n_items : (b + 1) * fitted.n_items]
     gain[item] = 0.0

@@ -10,6 +10,7 @@ from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.explain.attribution import Attribution, attribute, told
 from tagcf.recommend.explain.changes import Searched, changes_of
 from tagcf.recommend.explain.tag_evidence import TagEvidence
+from tagcf.recommend.explain.tag_score import tag_score, terms_of
 from tagcf.recommend.listing import outcomes_of, steered_of
 from tagcf.recommend.pipeline import Candidates, Models, Request, find_candidates
 from tagcf.types import (
@@ -56,8 +57,14 @@ def explain_item(
     listed = natural.item[natural.open][:k]
     rival = int(listed[-1]) if listed.size and (rank is None or rank > k) else None
     pair = [item] if rival is None else [item, rival]
+    n_items = len(catalogue.items)
     shares = attribute(
-        models.fitted, request.history, np.array(pair, np.int32), len(catalogue.items)
+        models.fitted,
+        request.history,
+        np.array(pair, np.int32),
+        n_items,
+        found.serving,
+        models.retriever,
     )
     names = [catalogue.ids[request.history[e]] for e in shares.place]
     score = found.model[at] if at.size else np.full(1, np.nan)
@@ -91,6 +98,8 @@ def explain_item(
         fidelity=because[0][1],
         rank_without_evidence=_rank_without(models, catalogue, request, own, item),
         steered=steered_of(found, request, at[:1])[0] if at.size else (),
+        by_tags=None if found.serving is None else tag_score(found.serving, item, score[0]),
+        terms=() if found.serving is None else terms_of(found.serving, item, own.beside[:, 0]),
         why_not=why,
         changes=() if had or not at.size else changes_of(searched),
         acted=asked.acted,
@@ -108,7 +117,13 @@ def replace_rows(shares: Attribution) -> Attribution:
         rows[0] = dropped[0]
         return whole.without(rows)[:1]
 
-    return replace(shares, share=shares.share[:1], base=shares.base[:1], without=without)
+    return replace(
+        shares,
+        share=shares.share[:1],
+        base=shares.base[:1],
+        beside=shares.beside[:, :1],
+        without=without,
+    )
 
 
 def _removed(

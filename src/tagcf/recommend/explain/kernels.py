@@ -10,16 +10,15 @@ from numba import njit
 def sparse_pieces(event, item, windows, n_items, ptr, column, value):
     """(N, m, L) entry of the table for window b, item j and event e; its rows are read once."""
     out = np.zeros((windows, item.size, event.size), np.float32)
-    place = np.full(n_items, -1, np.int32)
-    for j in range(item.size):
-        place[item[j]] = j
+    order = np.argsort(item)
+    rising = item[order]
     for b in range(windows):
         for e in range(event.size):
             row = b * n_items + event[e]
             for k in range(ptr[row], ptr[row + 1]):
-                j = place[column[k]]
-                if j >= 0:
-                    out[b, j, e] = value[k]
+                at = np.searchsorted(rising, column[k])
+                if at < rising.size and rising[at] == column[k]:
+                    out[b, order[at], e] = value[k]
     return out
 
 

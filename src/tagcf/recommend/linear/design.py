@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tagcf.recommend.histories import Histories
+from tagcf.recommend.linear.pairs.kernels import last_of_each
 from tagcf.types import Floats
 
 
@@ -74,11 +75,18 @@ class Design:
         return weight
 
 
+FADES = (0.0, 0.1, 0.3, 0.7)
+
+
+def faded(design: Design) -> list[Design]:
+    """Give designs of the same statistics that score with other decays, the design's own first."""
+    if len(design.windows) > 1:
+        return [design]
+    (window,) = design.windows
+    decays = dict.fromkeys((window.decay, *FADES))
+    return [replace(design, windows=(replace(window, fade=decay),)) for decay in decays]
+
+
 def distinct(histories: Histories) -> Histories:
     """Each user's different items, in the order of their last events."""
-    user, item = histories.user.astype(np.int64), histories.item
-    key = user * histories.n_items + item
-    _, back = np.unique(key[::-1], return_index=True)
-    kept = np.zeros(item.size, np.bool_)
-    kept[item.size - 1 - back] = True
-    return histories.where(kept)
+    return histories.where(last_of_each(histories.indptr, histories.item, histories.n_items))

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from tagcf.errors import EstimationError
 from tagcf.recommend.histories import Histories
+from tagcf.recommend.linear.dense import Dense, DenseFit, dense_statistics
 from tagcf.recommend.linear.design import Design, Window
-from tagcf.recommend.linear.kernels import add_dense_scores, add_sparse_scores, top_items
-from tagcf.recommend.linear.solve import Ridge, Table, solve, sparse_table
-from tagcf.recommend.linear.statistics import (
-    Dense,
-    Sparse,
-    dense_statistics,
-    moved,
-    sparse_statistics,
-)
+from tagcf.recommend.linear.fit import Arrays, Change, Fit, Table
+from tagcf.recommend.linear.ridge import Ridge
+from tagcf.recommend.linear.sparse.statistics import Sparse, SparseFit, sparse_statistics
+from tagcf.recommend.linear.streamed.rows import StreamedFit, stream
 from tagcf.recommend.scoring import Scores
 from tagcf.types import Codes, Floats
 
@@ -48,36 +43,44 @@ class Linear:
     name: str = "linear"
 
     def fit(self, train: Histories) -> FittedLinear:
-        """Count, then solve."""
-        statistics = tuple(count(train, part) for part in self.parts)
-        return solved(self, statistics, train.n_items)
+        """Fit every part."""
+        return FittedLinear(self, tuple(fit_part(train, part) for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
 class FittedLinear:
-    """Statistics and tables of a `Linear`. Pure: updates return another one."""
+    """A `Linear` after training. Pure: updates return another one."""
 
     settings: Linear
-    statistics: tuple[Dense | Sparse, ...]
-    tables: tuple[Table, ...]
-    n_items: int
+    fits: tuple[Fit, ...]  # of each part
+    popularity: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    # (I,) what every score starts from: far below one event's worth
+
+    def __post_init__(self) -> None:
+        share = self.count / max(int(self.count.sum()), 1)
+        object.__setattr__(self, "popularity", (POPULARITY * share).astype(np.float32))
 
     @property
-    def popularity(self) -> NDArray[np.float32]:
-        """(I,) what every score starts from: far below one event's worth."""
-        count = self.statistics[0].count
-        return (POPULARITY * count / max(int(count.sum()), 1)).astype(np.float32)
+    def n_items(self) -> int:
+        """Count the items."""
+        return len(self.count)
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """(I,) events of each item."""
+        return self.fits[0].count
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """(F, I) of each part."""
+        return tuple(fit.table for fit in self.fits)
 
     def scores(self, histories: Histories, at: Floats | None = None) -> Scores:
         """Add up the rows of the last events; times make no difference."""
         own = self._known(histories)
         scores = np.tile(self.popularity, (len(own), 1))
-        for part, table in zip(self.settings.parts, self.tables, strict=True):
-            where = own.indptr, own.item, part.design.lengths, part.design.fades, part.weight
-            if isinstance(table, np.ndarray):
-                add_dense_scores(*where, table, scores)
-            else:
-                add_sparse_scores(*where, table.indptr, table.indices, table.data, scores)
+        for part, fit in zip(self.settings.parts, self.fits, strict=True):
+            fit.add_scores(own, part.design, part.weight, scores)
         return scores
 
     def attribution(self, history: Codes, item: int) -> Floats:
@@ -98,8 +101,8 @@ class FittedLinear:
         known = np.flatnonzero((event >= 0) & (event < self.n_items))
         age = np.arange(known.size)[::-1]
         share = np.zeros(event.size)
-        for part, table in zip(self.settings.parts, self.tables, strict=True):
-            column = _column(table, item)
+        for part, fit in zip(self.settings.parts, self.fits, strict=True):
+            column = fit.column(item)
             for b, window in enumerate(part.design.windows):
                 near = age < window.length
                 rows = b * self.n_items + event[known[near]]
@@ -107,73 +110,61 @@ class FittedLinear:
                 share[known[near]] += fade * column[rows]
         return share
 
-    def update(self, before: Histories, after: Histories) -> FittedLinear:
+    def update(
+        self, before: Histories, after: Histories, everybody: Histories | None = None
+    ) -> FittedLinear:
         """Learn what some users did: their histories before and after, in the same order.
 
         Equals a refit bit for bit. Where every part's design is `local`, the last `reach` events
         of `before`, followed by the new ones, do as well as whole histories.
+
+        Parameters
+        ----------
+        everybody
+            All histories as they are now: streamed tables sum rows of what changed from them.
+
+        Raises
+        ------
+        EstimationError
+            A table is streamed, and everybody's histories are not given.
         """
-        parts = self.settings.parts
-        statistics = tuple(
-            moved(old, count(after, part), count(before, part))
-            for old, part in zip(self.statistics, parts, strict=True)
-        )
-        return self._solved_again(statistics, np.unique(np.concatenate([before.item, after.item])))
+        change = Change(before, after, everybody)
+        parts = zip(self.fits, self.settings.parts, strict=True)
+        fits = tuple(fit.changed(change, part.design, part.ridge) for fit, part in parts)
+        return replace(self, fits=fits)
 
-    def unlearn(self, histories: Histories) -> FittedLinear:
-        """Forget whole users: equals training without them bit for bit."""
-        parts = self.settings.parts
-        statistics = tuple(
-            moved(old, None, count(histories, part))
-            for old, part in zip(self.statistics, parts, strict=True)
-        )
-        return self._solved_again(statistics, np.unique(histories.item))
+    def unlearn(self, histories: Histories, everybody: Histories | None = None) -> FittedLinear:
+        """Forget whole users: equals training without them bit for bit.
 
-    def _solved_again(
-        self, statistics: tuple[Dense | Sparse, ...], touched: NDArray[np.integer]
-    ) -> FittedLinear:
-        tables = tuple(
-            sparse_table(own, part.design, part.ridge, table, touched)
-            if isinstance(own, Sparse) and isinstance(table, sparse.csr_array)
-            else solve(own, part.design, part.ridge)
-            for own, part, table in zip(statistics, self.settings.parts, self.tables, strict=True)
-        )
-        return replace(self, statistics=statistics, tables=tables)
+        Parameters
+        ----------
+        everybody
+            All histories without theirs, as for `update`.
+        """
+        gone = histories.where(np.zeros(histories.item.size, np.bool_))
+        return self.update(histories, gone, everybody)
 
     def _known(self, histories: Histories) -> Histories:
         known = (histories.item >= 0) & (histories.item < self.n_items)
         return histories if known.all() else histories.where(known)
 
 
-def count(histories: Histories, part: Part) -> Dense | Sparse:
-    """Statistics of a part: dense or sparse, as its ridge is."""
+def fit_part(histories: Histories, part: Part) -> Fit:
+    """Fit one regression, in the form that its ridge asks for."""
+    if part.ridge.streamed:
+        return stream(histories, part.design, part.ridge)
+    return statistics_of(histories, part).solve(part.design, part.ridge)
+
+
+def fit_of(arrays: Arrays, ridge: Ridge) -> Fit:
+    """Make the fit of what its `arrays` gave."""
+    if ridge.streamed:
+        return StreamedFit.of_arrays(arrays)
+    return (DenseFit if ridge.neighbours is None else SparseFit).of_arrays(arrays)
+
+
+def statistics_of(histories: Histories, part: Part) -> Dense | Sparse:
+    """Count for a dense or a sparse table."""
     if part.ridge.neighbours is None:
         return dense_statistics(histories, part.design)
     return sparse_statistics(histories, part.design)
-
-
-def solved(settings: Linear, statistics: tuple[Dense | Sparse, ...], n_items: int) -> FittedLinear:
-    """Solve every part of statistics that were counted, merged or unpacked before."""
-    tables = tuple(
-        solve(own, part.design, part.ridge)
-        for own, part in zip(statistics, settings.parts, strict=True)
-    )
-    return FittedLinear(settings, statistics, tables, n_items)
-
-
-def top(scores: NDArray[np.float32], seen: Codes, k: int) -> tuple[Codes, NDArray[np.float32]]:
-    """Best k items of scores (I,) and their scores, best first; items `seen` are left out.
-
-    Equal scores stand in the order of their items; a NaN is never recommended. Fewer than k come
-    back where fewer can be had.
-    """
-    room = min(max(k, 0), scores.size)
-    items, values = np.empty(room, np.int32), np.empty(room, np.float32)
-    found = top_items(np.asarray(scores, np.float32), np.asarray(seen), room, items, values)
-    return items[:found], values[:found]
-
-
-def _column(table: Table, item: int) -> Floats:
-    if isinstance(table, np.ndarray):
-        return np.asarray(table[:, item], np.float64)
-    return np.asarray(table[:, [item]].toarray().ravel(), np.float64)

@@ -6,8 +6,8 @@ falls; scores are kept, so that weights of scoring and sums of parts cost no tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,24 @@ from tagcf.recommend.evaluate.metrics import ndcg
 from tagcf.recommend.evaluate.ranking import cpu_seconds
 from tagcf.recommend.evaluate.search import Chosen, Tried
 from tagcf.recommend.evaluate.splits import Holdout
-from tagcf.recommend.linear.design import Design, Window
-from tagcf.recommend.linear.model import FittedLinear, Linear, Part, count, solved
-from tagcf.recommend.linear.solve import Ridge, Table, solve
-from tagcf.recommend.linear.statistics import Dense, Sparse
+from tagcf.recommend.histories import Histories
+from tagcf.recommend.linear.design import Design, Window, faded
+from tagcf.recommend.linear.fit import Fit
+from tagcf.recommend.linear.memory import Form, Memory, forms
+from tagcf.recommend.linear.model import FittedLinear, Linear, Part, statistics_of
+from tagcf.recommend.linear.ridge import Ridge
+from tagcf.recommend.linear.streamed.rows import stream, with_power
+from tagcf.recommend.linear.streamed.search import (
+    POWERS,
+    UNDIRECTED,
+    StreamedSearch,
+    streamed_ridge,
+)
+from tagcf.recommend.retrieval.contract import EXACT_ITEMS
 from tagcf.recommend.scoring import Scores
 
-DENSE_BYTES = 600_000_000  # statistics of one design at most; larger catalogues are sparse
+SEARCH_EVENTS = 5_000_000  # of larger logs, some of the users decide the settings
+PLAIN_DENSE = 2_000  # items up to which a model without a search is dense
 CELLS = 40_000_000  # validation scores of one part held at once
 MOST_USERS, FEWEST_USERS = 4_000, 500
 BAGS = Design((Window(1_000, 0.0),), ordered=False)
@@ -33,9 +44,9 @@ DENSE = (
     Design((Window(30, 0.1),)),
     BAGS,
 )
-SPARSE = (Design((Window(10, 0.3),)), Design((Window(30, 0.1),)), BAGS)
+PLAIN = Design((Window(10, 0.3),))
+SPARSE = (PLAIN, BAGS, Design((Window(30, 0.1),)))
 NEIGHBOURS = 100
-FADES = (0.0, 0.1, 0.3, 0.7)  # decays of scoring tried with a design of one window
 SHARES = (0.5, 1.0)  # weights of a further part, in units of equal spread
 GAIN = 1.02  # a third part must gain two per cent on validation
 MOST_PARTS = 3
@@ -43,68 +54,88 @@ MOST_PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A part with its statistics, table and validation scores."""
+    """A part with its fit and validation scores."""
 
     part: Part
-    statistics: Dense | Sparse
-    table: Table
+    fit: Fit
     scores: Scores
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class LinearSearch:
-    """Choose windows, λ, p and the sum of parts; `choose` reports what that cost."""
+    """Choose windows, λ, p and the sum of parts; `choose` reports what that cost.
+
+    Parameters
+    ----------
+    whole
+        What the chosen model will be fitted to, where that is more than is searched on: tables
+        get the form in which theirs fit in memory.
+    memory
+        What they may take.
+    """
 
     name: str = "linear"
+    whole: Histories | None = None
+    memory: Memory = field(default_factory=Memory)
 
     def choose(self, valid: Holdout) -> Chosen:
         """Fit the best part of each design, then add parts while that gains."""
+        whole = valid.train if self.whole is None else self.whole
+        if whole.n_items > EXACT_ITEMS:
+            return StreamedSearch(self.name).choose(valid)
         started = cpu_seconds()
         asked = _sample(valid)
         tried: list[Tried] = []
-        best = [_best_of(design, dense, asked, tried) for design, dense in designs(valid)]
+        best = [
+            _best_of(design, form, asked, tried) for design, form in designs(whole, self.memory)
+        ]
         kept = _sum_of_parts(sorted(best, key=lambda one: -one.value), asked)
         model = Linear(tuple(one.part for one in kept), self.name)
-        n_items = valid.train.n_items
-        fitted = FittedLinear(
-            model, tuple(o.statistics for o in kept), tuple(o.table for o in kept), n_items
-        )
+        fitted = FittedLinear(model, tuple(one.fit for one in kept))
         spent = cpu_seconds() - started
         started = cpu_seconds()
-        solved(model, tuple(count(valid.train, part) for part in model.parts), n_items)
+        model.fit(valid.train)
         fit = cpu_seconds() - started
         return Chosen(model, fitted, tuple(tried), fit, spent + fit)
 
 
-def designs(valid: Holdout) -> Iterator[tuple[Design, bool]]:
-    """Designs worth trying, and whether their tables are dense."""
-    n = valid.train.n_items
-    small = [one for one in DENSE if 8.0 * n * n * _blocks(one) <= DENSE_BYTES]
-    if small:
-        yield from ((one, True) for one in small)
-    if len(small) < len(DENSE):
-        yield from ((one, False) for one in SPARSE if one not in small)
+def searched(histories: Histories) -> Histories:
+    """Every so many-th user of a log too large to search on whole."""
+    every = -(-histories.item.size // SEARCH_EVENTS)
+    return histories if every <= 1 else histories.users(np.arange(0, len(histories), every))
 
 
-def _blocks(design: Design) -> int:
-    windows = len(design.windows)
-    return windows * (windows + 1) if design.ordered else 1
+def plain(histories: Histories) -> Linear:
+    """Settings for a log as they are by default, in the form in which the table fits."""
+    if histories.n_items <= PLAIN_DENSE:
+        return Linear()
+    ((_, form),) = forms(histories, (), (PLAIN,), Memory())
+    if form == "streamed":
+        return Linear((Part(PLAIN, streamed_ridge(0.5)),))
+    return Linear((Part(PLAIN, Ridge(np.inf, 0.5, 0.0, NEIGHBOURS)),))
 
 
-def _best_of(design: Design, dense: bool, asked: Holdout, tried: list[Tried]) -> Candidate:
+def designs(histories: Histories, memory: Memory) -> list[tuple[Design, Form]]:
+    """Designs worth trying, and the form of their tables."""
+    return [
+        (UNDIRECTED if form == "streamed" and not design.ordered else design, form)
+        for design, form in forms(histories, DENSE, SPARSE, memory)
+    ]
+
+
+def _best_of(design: Design, form: Form, asked: Holdout, tried: list[Tried]) -> Candidate:
     """Best λ, p and decay of scoring of one design."""
-    neighbours = None if dense else NEIGHBOURS
-    statistics = count(asked.train, Part(design, Ridge(neighbours=neighbours)))
+    solve = _solver(design, form, asked.train)
     best: Candidate | None = None
-    for path in _paths(neighbours):
+    for path in _paths(form):
         last = -np.inf
         for ridge in path:
             started = cpu_seconds()
-            table = solve(statistics, design, ridge)
+            fit = solve(ridge)
             spent = cpu_seconds() - started
             found = max(
-                (_scored(Part(faded, ridge), statistics, table, asked) for faded in _fades(design)),
+                (_scored(Part(variant, ridge), fit, asked) for variant in faded(design)),
                 key=lambda one: one.value,
             )
             tried.append(Tried(Linear((found.part,)), found.value, spent))
@@ -117,8 +148,22 @@ def _best_of(design: Design, dense: bool, asked: Holdout, tried: list[Tried]) ->
     return best
 
 
-def _paths(neighbours: int | None) -> Iterator[list[Ridge]]:
+def _solver(design: Design, form: Form, train: Histories) -> Callable[[Ridge], Fit]:
+    """What is counted once, and solved for every ridge."""
+    if form == "streamed":
+        raw = stream(train, design, streamed_ridge(0.0))
+        return lambda ridge: with_power(raw, train, design, ridge)
+    neighbours = None if form == "dense" else NEIGHBOURS
+    statistics = statistics_of(train, Part(design, Ridge(neighbours=neighbours)))
+    return lambda ridge: statistics.solve(design, ridge)
+
+
+def _paths(form: Form) -> Iterator[list[Ridge]]:
     """Paths of λ, each followed until it falls."""
+    if form == "streamed":
+        yield from ([streamed_ridge(power)] for power in POWERS)
+        return
+    neighbours = None if form == "dense" else NEIGHBOURS
     for power in (0.5, 0.0):
         yield [Ridge(np.inf, power, 0.0, neighbours)]
     yield [Ridge(penalty, 0.0, 0.0, neighbours) for penalty in (300.0, 1000.0, 3000.0)]
@@ -126,19 +171,9 @@ def _paths(neighbours: int | None) -> Iterator[list[Ridge]]:
     yield [Ridge(penalty, 0.5, 0.0, neighbours) for penalty in (30.0, 100.0, 300.0)]
 
 
-def _fades(design: Design) -> list[Design]:
-    """The same statistics, scored with other decays."""
-    if len(design.windows) > 1:
-        return [design]
-    (window,) = design.windows
-    decays = dict.fromkeys((window.decay, *FADES))
-    return [replace(design, windows=(replace(window, fade=decay),)) for decay in decays]
-
-
-def _scored(part: Part, statistics: Dense | Sparse, table: Table, asked: Holdout) -> Candidate:
-    fitted = FittedLinear(Linear((part,)), (statistics,), (table,), asked.train.n_items)
-    scores = fitted.scores(asked.history)
-    return Candidate(part, statistics, table, scores, value_of(scores, asked))
+def _scored(part: Part, fit: Fit, asked: Holdout) -> Candidate:
+    scores = FittedLinear(Linear((part,)), (fit,)).scores(asked.history)
+    return Candidate(part, fit, scores, value_of(scores, asked))
 
 
 def value_of(scores: Scores, asked: Holdout) -> float:

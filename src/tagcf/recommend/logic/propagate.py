@@ -9,7 +9,7 @@ sets a user apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from tagcf.recommend.baselines.recency import recent_rows
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.logic.behaviour import LogicEdges
 from tagcf.recommend.scoring import Scores
-from tagcf.types import Floats
+from tagcf.types import Codes, Floats
 
 PRIOR = 5.0  # events at everybody's share, in a user's share of a role
 USERS_AT_ONCE = 4096
@@ -34,7 +34,7 @@ class Propagation:
     to_topics: sparse.csr_array  # (R, T)
     centre: Floats  # (T,) mean over training users of what arrives at a topic
     scale: Floats  # (T,) one over its spread; 0 where nothing arrives
-    items: sparse.csr_array  # (T, I) topics of each item, of length 1
+    items: sparse.csr_array  # (I, T) topics of each item, of length 1
     decay: float
 
     def evidence(self, histories: Histories) -> Floats:
@@ -51,7 +51,18 @@ class Propagation:
 
     def scores(self, histories: Histories) -> Scores:
         """(U, I) the term."""
-        return np.asarray(self.topics(histories) @ self.items, np.float32)
+        return np.asarray((self.items @ self.topics(histories).T).T, np.float32)
+
+    def scores_at(self, histories: Histories, items: Codes) -> Floats:
+        """(U,) the term of one item for each history."""
+        told = self.items[items].multiply(self.topics(histories))
+        return np.asarray(told.sum(axis=1), np.float64).ravel()
+
+    def by_role(self, histories: Histories, items: Codes) -> Floats:
+        """(m, R) what each role of the one history says of items; with the centre, their term."""
+        weighed = self.items[items] @ sparse.diags_array(self.scale)
+        reached = np.asarray((weighed @ self.to_topics.T).toarray(), np.float64)
+        return np.asarray(reached * self.evidence(histories)[0])
 
 
 def propagation(
@@ -73,18 +84,23 @@ def propagation(
     carried = sparse.csr_array((topics if roles is None else roles).astype(np.float32))
     count = np.bincount(train.item, minlength=train.n_items).astype(np.float64)
     share = (count @ carried) / max(count.sum(), 1.0)
-    raw = Propagation(
-        roles=carried,
-        share=share,
-        to_topics=edges.to_topics,
-        centre=np.zeros(topics.shape[1]),
-        scale=np.ones(topics.shape[1]),
-        items=_unit_rows(topics).T.tocsr(),
-        decay=decay,
-    )
+    centre, scale = np.zeros(topics.shape[1]), np.ones(topics.shape[1])
+    raw = propagation_of((edges.to_topics, share, centre, scale), topics, roles, decay)
     centre, spread = _moments(raw, train)
     scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
-    return Propagation(carried, share, raw.to_topics, centre, scale, raw.items, decay)
+    return replace(raw, centre=centre, scale=scale)
+
+
+def propagation_of(
+    learnt: tuple[sparse.csr_array, Floats, Floats, Floats],
+    topics: sparse.csr_array,
+    roles: sparse.csr_array | None,
+    decay: float = 0.03,
+) -> Propagation:
+    """Put together what was learnt (`to_topics`, `share`, `centre`, `scale`) and the tables."""
+    to_topics, share, centre, scale = learnt
+    carried = sparse.csr_array((topics if roles is None else roles).astype(np.float32))
+    return Propagation(carried, share, to_topics, centre, scale, _unit_rows(topics), decay)
 
 
 def _moments(raw: Propagation, train: Histories) -> tuple[Floats, Floats]:

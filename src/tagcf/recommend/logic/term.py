@@ -123,11 +123,16 @@ def ablate(
     """Measure the term on (some of) the validation targets, in two halves."""
     asked = some_rows(valid, seed)
     ranks = np.stack([_rank(fitted, graph, weight, asked) for weight in (0.0, *weights)])
-    value = by_user(ranks, CRITERION)  # (1 + W, M)
-    half = np.random.default_rng(seed).permutation(len(asked)) % 2
+    return judge(ranks, weights, seed)
+
+
+def judge(ranks: Floats, weights: Sequence[float], seed: int = 0) -> Ablation:
+    """Compare W weights of a term with weight 0, by ranks (1 + W, M) of the same targets."""
+    value = by_user(ranks, CRITERION)
+    half = np.random.default_rng(seed).permutation(ranks.shape[1]) % 2
     picked = [1 + int(np.argmax(value[1:, half != own].mean(axis=1))) for own in (0, 1)]
     at = np.array(picked)[half]
-    on, off = ranks[at, np.arange(len(asked))], ranks[0]
+    on, off = ranks[at, np.arange(ranks.shape[1])], ranks[0]
     gain = paired_interval(by_user(on, CRITERION)[None], value[:1])
     best = float(weights[int(np.argmax(value[1:].mean(axis=1)))])
     return Ablation(best, gain, float(np.mean(on != off)))

@@ -121,7 +121,7 @@ class Ranker:
         heads = passes.heads()
         curves, calibration = passes.calibrate(heads)
         returns = tuple(
-            fit_return(log, one, seen, (of_items[0][:, at], of_items[1][:, at]))
+            fit_return(log, one, seen, of_items[0][:, at])
             for at, one in enumerate(log.derived, start=n_logged)
         )
         told = (*calibration, *(one.calibration for one in returns))

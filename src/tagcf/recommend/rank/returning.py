@@ -15,7 +15,7 @@ from scipy import sparse
 from tagcf.effects.dose.periods import gather_periods
 from tagcf.effects.linear.design import Survey
 from tagcf.recommend.rank.calibrate import Bins, Calibration, Curve, calibrate
-from tagcf.recommend.rank.shrink import Record, posterior, spread_of
+from tagcf.recommend.rank.shrink import Record, posterior, spread_of, sure_spread
 from tagcf.types import Codes, EventLog, Floats, Outcome
 
 FEWEST_PERIODS = 20
@@ -38,19 +38,17 @@ class ReturnHead:
         return np.clip(self.curve(self.mean + self.user[users]) + self.item[items], 0.0, 1.0)
 
 
-def fit_return(
-    log: EventLog, outcome: Outcome, seen: Survey, terms: tuple[Floats, Floats]
-) -> ReturnHead:
+def fit_return(log: EventLog, outcome: Outcome, seen: Survey, term: Floats) -> ReturnHead:
     """Fit on user-periods that were followed to their end.
 
     Parameters
     ----------
-    terms
-        (I,) what the tags of each item add per impression, and the variance of its error.
+    term
+        (I,) what the tags of each item add per impression.
     """
     n_users = len(log.users)
     nothing = Curve(np.empty(0), np.empty(0), 0.0, 1.0)
-    item = np.append(terms[0], 0.0)
+    item = np.append(term, 0.0)
     periods = gather_periods(log, outcome, seen) if _timed(seen) else None
     if periods is None or periods.returned.size < FEWEST_PERIODS:
         unknown = Calibration(np.nan, np.nan, 0.0)
@@ -67,9 +65,9 @@ def fit_return(
         left = (
             left - (np.bincount(periods.period, left) / np.bincount(periods.period))[periods.period]
         )
-        upheld = _upheld(periods.counts, left, terms[0])
-        item = np.append(terms[0] * upheld, 0.0)
-        item[:-1] += _items(periods.counts, left, item[:-1], terms[1])
+        upheld = _upheld(periods.counts, left, term)
+        item = np.append(term * upheld, 0.0)
+        item[:-1] += _items(periods.counts, left, item[:-1])
     curve, calibration = _calibrated(y, user, mean, count, float(spread[0]))
     return ReturnHead(mean, np.append(of_user, 0.0), item, upheld, curve, calibration)
 
@@ -102,8 +100,11 @@ def _upheld(counts: sparse.csr_array, left: Floats, term: Floats) -> float:
     return float(np.clip((told + 1.0 / DOUBT) / (precision + 1.0 / DOUBT), 0.0, 1.0))
 
 
-def _items(counts: sparse.csr_array, left: Floats, term: Floats, uncertain: Floats) -> Floats:
-    """(I,) what items add beyond their tags' terms: slopes on their random impressions."""
+def _items(counts: sparse.csr_array, left: Floats, term: Floats) -> Floats:
+    """(I,) what items add beyond their tags' terms: slopes on their random impressions.
+
+    The terms' own errors are no reason to believe the slopes more: both come from these periods.
+    """
     left = left - counts @ (term - term.mean())
     exposed = np.asarray(counts.power(2).sum(axis=0)).ravel()
     slope = np.divide(counts.T @ left, exposed, out=np.zeros(term.size), where=exposed > 0)
@@ -114,7 +115,7 @@ def _items(counts: sparse.csr_array, left: Floats, term: Floats, uncertain: Floa
     centre = np.zeros_like(record.mean)
     if known.any():
         centre += np.average(slope[known], weights=exposed[known])
-    spread = spread_of(Record(record.mean - centre, record.variance)) + uncertain[:, None]
+    spread = sure_spread(Record(record.mean - centre, record.variance))
     return np.asarray(posterior(record, spread, centre).mean[:, 0] - centre[:, 0])
 
 

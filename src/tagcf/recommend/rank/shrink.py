@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from tagcf.effects.linear.item_effects import between_variance
 from tagcf.recommend.rank.kernels import add_rows
 from tagcf.types import Codes, Floats, Mask
+
+SURE = 0.95  # of `sure_spread`
 
 
 @dataclass(slots=True)
@@ -90,6 +93,22 @@ def spread_of(record: Record) -> Floats:
             weight = 1.0 / (noise + np.median(noise))
             centred = means - weight @ means / weight.sum()
             spread[k] = between_variance(centred, noise, int(at.sum()) - 1)
+    return spread
+
+
+def sure_spread(record: Record) -> Floats:
+    """(K,) variance of the true values that chance would hide in one of twenty records.
+
+    The lower limit of Viechtbauer's (2007) Q-profile interval: where errors are far larger than
+    what is behind them, moments find a spread in half of all records that have none, and whatever
+    they find is noise. It comes near `spread_of` as records grow.
+    """
+    spread = np.zeros(record.mean.shape[1])
+    for k in range(len(spread)):
+        at = np.isfinite(record.variance[:, k])
+        if at.sum() >= 3:
+            most = int(stats.chi2.ppf(SURE, int(at.sum()) - 1))
+            spread[k] = between_variance(record.mean[at, k], record.variance[at, k], most)
     return spread
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tagcf.effects.linear.item_effects import between_variance
 from tagcf.recommend.rank.kernels import quadratic_forms
 from tagcf.recommend.rank.shrink import Record
 from tagcf.types import Codes, Effect, Floats, TagEffects, TagMatrix
 
 FEWEST_TAGS = 3  # with fewer there is no telling how far effects spread
+SPREADS = 60  # standard deviations of effects that are tried
+MOST_SPREAD = 3.0  # times the estimates' own size
 STRAYS = np.concatenate([[0.0], np.exp(np.linspace(np.log(1e-6), np.log(1e1), 60))])
 
 
@@ -54,7 +55,7 @@ def terms_of_effects(
     n_logged: int,
     threshold: float,
 ) -> TagTerms:
-    """Shrink effects by empirical Bayes: logged outcomes towards zero, derived ones towards these.
+    """Shrink effects by empirical Bayes, derived outcomes towards what logged ones foretell.
 
     Of a joint fit the whole covariance counts; of other methods each tag's own error. Effects that
     cannot be told, and tags without any, add nothing.
@@ -69,39 +70,72 @@ def terms_of_effects(
         at, estimate, cov = _estimates(effects, outcome, position)
         if at.size < FEWEST_TAGS:
             continue
-        centre_of = np.zeros(at.size)
-        if k >= n_logged:
-            centre_of = _borrowed(terms.weight[at, :n_logged], estimate, np.diag(cov))
-        left = estimate - centre_of
-        spread = between_variance(left, np.diag(cov), at.size)
-        gain = spread * np.linalg.inv(spread * np.eye(at.size) + cov)
-        terms.weight[at, k] = centre_of + gain @ left
-        terms.cov[k][np.ix_(at, at)] = spread * (np.eye(at.size) - gain)
+        logged = terms.weight[at, : n_logged if k >= n_logged else 0]
+        terms.weight[at, k], terms.cov[k][np.ix_(at, at)] = shrunken(estimate, cov, logged)
     return terms
 
 
-def _borrowed(logged: Floats, estimate: Floats, noise: Floats) -> Floats:
-    """(m,) what a tag's effects on logged outcomes let expect of its effect on a derived one.
+def shrunken(estimate: Floats, cov: Floats, logged: Floats) -> tuple[Floats, Floats]:
+    """Posterior mean (m,) and covariance (m, m) of effects on one outcome.
 
-    Return is told by user-periods, far fewer than impressions; a tag that makes people finish and
-    like may also bring them back. Whether it does is learned over the tags, by a ridge whose
-    variance is the likeliest; zero where that is likelier.
+    Effects on return are told by user-periods, far fewer than impressions; a tag that makes people
+    finish and like may also bring them back. So the prior is ``N(logged · b, s · I)`` with
+    ``b ~ N(0, t · I)``. Few tags tell little of s: answers are averaged over it by likelihood,
+    each at its likeliest t, the prior of √s being flat (Gelman 2006); at the likeliest s alone,
+    zero in many draws, they would be too sure. Errors of tags that come together count as they are.
 
     Parameters
     ----------
+    estimate, cov
+        (m,) and (m, m) of the effects to be shrunken.
     logged
-        (m, K) shrunken effects on logged outcomes.
-    estimate, noise
-        (m,) of the derived outcome, and their squared errors.
+        (m, K) shrunken effects on logged outcomes to borrow from; K = 0: towards zero.
     """
-    size = np.sqrt((logged**2).mean(axis=0))
-    x = logged[:, size > 0] / size[size > 0]
-    weight = 1.0 / (noise + between_variance(estimate, noise, estimate.size))
-    unit = float((estimate**2 - noise).mean()) if x.size else 0.0
-    if unit <= 0:
-        return np.zeros_like(estimate)
-    gram = (x * weight[:, None]).T @ x
-    return np.asarray(x @ _likeliest(gram, x.T @ (weight * estimate), unit))
+    scale = np.sqrt((logged**2).mean(axis=0))
+    x = logged[:, scale > 0] / scale[scale > 0]
+    values, vectors = np.linalg.eigh(cov)
+    values = np.maximum(values, 1e-12 * float(values[-1]))
+    y, x = vectors.T @ estimate, vectors.T @ x
+    size = max(float(np.median(np.diag(cov))), float((estimate**2).mean()))
+    spreads = np.linspace(0.0, MOST_SPREAD * np.sqrt(size), SPREADS) ** 2
+    found = [_given_spread(y, x, values, spread) for spread in spreads.tolist()]
+    fits = np.array([one.fit for one in found])
+    weight = np.exp(fits - fits.max())
+    weight /= weight.sum()
+    mean = np.asarray(weight @ [one.mean for one in found])
+    root = np.sqrt(weight)
+    parts = [r * one.loose for r, one in zip(root, found, strict=True)]
+    parts += [(r * (one.mean - mean))[:, None] for r, one in zip(root, found, strict=True)]
+    turned = vectors @ np.hstack(parts)
+    own = weight @ [one.own for one in found]
+    return vectors @ mean, (vectors * own) @ vectors.T + turned @ turned.T
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Posterior at one spread; its covariance is ``diag(own) + loose·looseᵀ``."""
+
+    fit: float  # log-likelihood up to a constant
+    mean: Floats  # (m,)
+    own: Floats  # (m,)
+    loose: Floats  # (m, K)
+
+
+def _given_spread(y: Floats, x: Floats, noise: Floats, spread: float) -> _Answer:
+    """Posterior of true values of y (m,) around x·b, errors independent; b at its likeliest."""
+    weight = 1.0 / (noise + spread)
+    values, vectors = np.linalg.eigh((x * weight[:, None]).T @ x)
+    values, turned = np.maximum(values, 0.0), vectors.T @ (x.T @ (weight * y))
+    prior = (STRAYS * float((y**2).mean()))[:, None]
+    gain = (0.5 * prior * turned**2 / (1.0 + prior * values)).sum(axis=1)
+    gain -= 0.5 * np.log1p(prior * values).sum(axis=1)
+    best = int(np.argmax(gain))
+    slope = prior[best, 0] / (1.0 + prior[best, 0] * values)
+    centre = x @ (vectors @ (slope * turned))
+    kept = spread * weight
+    loose = (1.0 - kept)[:, None] * (x @ vectors) * np.sqrt(slope)
+    fit = 0.5 * float((np.log(weight) - weight * y**2).sum()) + float(gain[best])
+    return _Answer(fit, centre + kept * (y - centre), kept * noise, loose)
 
 
 def _estimates(

@@ -23,12 +23,15 @@ from tagcf.recommend.evaluate.ranking import cpu_seconds, rank_targets
 from tagcf.recommend.evaluate.search import CRITERION, Beside, Chosen, Tried
 from tagcf.recommend.evaluate.splits import Holdout
 from tagcf.recommend.histories import Histories
+from tagcf.recommend.retrieval.index import ItemIndex
 from tagcf.recommend.scoring import Scores
 from tagcf.recommend.sequence.holdout import some_rows
 from tagcf.recommend.sequence.inference import scores, scores_of
 from tagcf.recommend.sequence.schedule import Schedule
 from tagcf.recommend.sequence.weights import Array, Weights
 from tagcf.types import Floats
+
+INDEX = ".index.npz"  # stands beside the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class FittedTransformer:
     """A trained transformer: arrays alone, no torch."""
 
     weights: Weights
+    index: ItemIndex | None = field(default=None, repr=False, compare=False)  # of large catalogues
 
     def scores(self, histories: Histories, at: Floats | None = None) -> Scores:
         """Score every item; events of unknown items are passed over.
@@ -136,13 +140,16 @@ class FittedTransformer:
         return FittedTransformer(self.weights.with_items(topics, roles))
 
     def save(self, path: Path) -> None:
-        """Write one ``.npz`` without pickle."""
+        """Write one ``.npz`` without pickle, and another of the index where there is one."""
         self.weights.save(path)
+        if self.index is not None:
+            self.index.save(path.with_suffix(INDEX))
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote."""
-        return cls(Weights.load(path))
+        indexed = path.with_suffix(INDEX)
+        return cls(Weights.load(path), ItemIndex.load(indexed) if indexed.exists() else None)
 
 
 @dataclass(frozen=True, slots=True)

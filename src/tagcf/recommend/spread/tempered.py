@@ -95,7 +95,7 @@ class TemperedSearch:
         started = cpu_seconds()
         frequency = log_frequency(valid.train)
         reach = [
-            _reach(FittedTempered(inner.fitted, frequency, one), valid) for one in self.strengths
+            reach_of(FittedTempered(inner.fitted, frequency, one), valid) for one in self.strengths
         ]
         strength = self.strengths[most_even(reach, self.loss)]
         settings = Tempered(inner.model, strength, self.name)
@@ -133,7 +133,8 @@ def most_even(reach: Sequence[Reach], loss: float) -> int:
     return min(fine, key=lambda k: reach[k].gini, default=0)
 
 
-def _reach(fitted: Fitted, valid: Holdout) -> Reach:
+def reach_of(fitted: Fitted, valid: Holdout) -> Reach:
+    """Rank the targets once and look at the lists."""
     ranked = rank_targets(fitted, valid)
     n_items = valid.train.n_items
     return Reach(

@@ -54,6 +54,11 @@ def write_logic(
     return _write(workspace.out / LOGIC_FILE, table, facts)
 
 
+def has_roles(workspace: Workspace) -> bool:
+    """Whether ``tagcf tag --roles`` was run on a log, be its files broken."""
+    return any((workspace.out / name).is_file() for name in (LOGIC_FILE, USERS_FILE))
+
+
 def read_logic(workspace: Workspace) -> LogicGraph:
     """Read what `write_logic` wrote.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tagcf.effects.linear.axis import Axis, Pieces, Squares
-from tagcf.effects.linear.cluster_blocks import ClusterBlock, Positions, cluster_blocks
-from tagcf.effects.linear.concentration import (
+from tagcf.effects.linear.clusters.axis import Axis, Pieces, Squares
+from tagcf.effects.linear.clusters.blocks import ClusterBlock, Positions, cluster_blocks
+from tagcf.effects.linear.clusters.concentration import (
     Concentration,
     effective_of_moves,
     spread_of,

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.effects.linear.axis import Axis, Pieces, Squares
 from tagcf.effects.linear.cells import distinct
-from tagcf.effects.linear.cluster_blocks import ClusterBlock, Positions, cluster_blocks
-from tagcf.effects.linear.cluster_moves import ClusterCells, cluster_moves, inverse_gap
-from tagcf.effects.linear.concentration import Concentration, spread_of, sum_runs
+from tagcf.effects.linear.clusters.axis import Axis, Pieces, Squares
+from tagcf.effects.linear.clusters.blocks import ClusterBlock, Positions, cluster_blocks
+from tagcf.effects.linear.clusters.concentration import Concentration, spread_of, sum_runs
+from tagcf.effects.linear.clusters.moves import ClusterCells, cluster_moves, inverse_gap
 from tagcf.effects.linear.kernels import add_vectors
 from tagcf.effects.linear.scores import MOST_CLUSTERS, hat_rows, most_clusters
 from tagcf.types import Codes, Floats

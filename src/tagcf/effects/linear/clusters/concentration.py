@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagcf.effects.linear.cells import CellSums, distinct
-from tagcf.effects.linear.kernels import add_concentration, square_sums, sum_run
+from tagcf.effects.linear.clusters.kernels import add_concentration, square_sums, sum_run
 from tagcf.effects.linear.scores import ScoreSums
 from tagcf.types import Codes, Floats, Mask
 

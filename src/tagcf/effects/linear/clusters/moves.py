@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from tagcf.effects.linear.kernels import add_scaled_clusters, solve_left_out
+from tagcf.effects.linear.clusters.kernels import add_scaled_clusters, solve_left_out
 from tagcf.effects.linear.solve import Partialled
 from tagcf.types import Codes, Floats
 

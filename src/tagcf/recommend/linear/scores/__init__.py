@@ -1,0 +1,1 @@
+"""Scores of a linear model: rows of its tables added up over the last events."""

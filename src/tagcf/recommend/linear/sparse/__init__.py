@@ -1,0 +1,1 @@
+"""Sums and tables as the pairs that occur."""

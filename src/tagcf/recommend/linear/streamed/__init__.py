@@ -1,0 +1,1 @@
+"""Tables of the strongest pairs, for logs whose pairs do not fit in memory."""

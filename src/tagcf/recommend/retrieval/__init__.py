@@ -1,0 +1,1 @@
+"""Candidates of catalogues that are too large to score whole."""
