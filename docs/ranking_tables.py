@@ -89,14 +89,17 @@ def _gain(paired: list[dict[str, Any]], model: str, against: str) -> str:
 
 
 def spread_table() -> str:
-    """What lists gain in breadth where accuracy is kept."""
+    """What lists gain in breadth where accuracy is kept, beside SASRec's."""
     lines = ["| catalogue | model | NDCG@10 | coverage@20 | Gini@10 |", "|---|---|---|---|---|"]
+    ranked = _read("ranking").get("catalogues", {})
     for name, table in _read("coverage_gini").get("catalogues", {}).items():
+        peers = [one for one in ranked.get(name, {}).get("models", []) if one["model"] == "sasrec"]
+        kept = {part for base in table["bases"] for part in (base, f"{base}-tempered")}
+        own = [one for one in table["models"] if one["model"] in kept]
         lines += [
             f"| {name} | {one['model']} | {one['ndcg@10']:.4f} | "
             f"{one['coverage@20']:.3f} | {one['gini@10']:.3f} |"
-            for one in table["models"]
-            if one["model"] in (table["base"], f"{table['base']}-tempered")
+            for one in [*own, *peers]
         ]
     return "\n".join(lines)
 
