@@ -1,16 +1,18 @@
-"""Return by the recommender's own impressions: a user's period against his own usual.
+"""Return by the recommender's own impressions: a user's period against his own earlier ones.
 
 What suits a user, and how much he is shown, goes with whether he returns anyway. So the treatment
-is how many of a period's impressions carried the tag beyond what this user is usually shown, so
-many impressions given: ``z_up = d_up - n_up · Σ_q d_uq / Σ_q n_uq`` over the user's periods q. It
-sums to nothing over a user's impressions whatever suits him, and stands as the instrument for the
-dose. A period is weighed by what is left of it when its own impressions are taken from the usual;
-a user with one period says nothing.
+is how many of a period's impressions carried the tag beyond what this user was shown before, so
+many impressions given: ``z_up = d_up - n_up · Σ_{q<p} d_uq / Σ_{q<p} n_uq`` over the user's earlier
+periods q. Its expectation is nothing whatever suits him, and it stands as the instrument for the
+dose. Later periods have no part in the usual: they are there because he returned, and a feed that
+drifts, or an effect itself, would then pass for one. What the feed drifts by is the periods' own
+intercept. A user's first period says nothing, nor does a user with one.
 
-What moves with a user from one period to the next may still bias it. By how much is learned from
-what the answers differ by from those of random exposure, and the two are combined as on logged
-outcomes (`tagcf.effects.joint.fuse`). Random doses are independent of chosen ones, so that the two
-answers share no error but that of items shown both ways, which is left out.
+What moves with a user from one period to the next may still bias it: a mood, a taste that wakes as
+he leaves. By how much is learned from what the answers differ by from those of random exposure,
+and the two are combined as on logged outcomes (`tagcf.effects.joint.fuse`). Random doses are
+independent of chosen ones, so that the two answers share no error but that of items shown both
+ways, which `shared_error` adds up.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from tagcf.effects.dose.model import DoseFit, Doses, fit_dose, make_doses
-from tagcf.effects.dose.periods import Periods, gather_periods
+from tagcf.effects.dose.model import DoseFit, Doses, fit_dose, make_doses, shared_error
+from tagcf.effects.dose.periods import Integers, Periods, gather_periods
 from tagcf.effects.joint.fuse import FEWEST_CONTRASTS, Combined, Side, combine
 from tagcf.effects.linear.design import Survey
 from tagcf.types import EventLog, Floats, Mask, Outcome
@@ -71,7 +73,8 @@ class BothWays:
         both = random.kept & chosen.kept
         if both.sum() < FEWEST_CONTRASTS:
             return Told(random, None)
-        fused = combine(_side(random), _side(chosen), np.zeros_like(random.cov), both)
+        shared = shared_error((self.random, random), (self.chosen, chosen))
+        fused = combine(_side(random), _side(chosen), shared, both)
         fit = replace(
             random, coef=fused.coef, cov=fused.cov, df=fused.df, effective=fused.effective
         )
@@ -96,15 +99,27 @@ def both_ways(
 
 
 def beyond_usual(periods: Periods) -> sparse.csr_array:
-    """(N, I) counts less what so many impressions of the user's own usual mixture would be."""
+    """(N, I) counts less what so many impressions of the user's mixture until then would be."""
     counts = periods.counts
-    number = np.asarray(counts.sum(axis=1)).ravel()
-    n_users, rows = int(periods.user.max(initial=-1)) + 1, np.arange(number.size)
-    member = sparse.csr_array(
-        (np.ones(rows.size), (periods.user, rows)), shape=(n_users, rows.size)
-    )
-    usual = (member @ counts).tocsr()
-    usual.data /= np.repeat(np.maximum(member @ number, 1.0), np.diff(usual.indptr))
-    own = usual[periods.user]
-    own.data *= np.repeat(number, np.diff(own.indptr))
-    return sparse.csr_array(counts - own)
+    number = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    earlier = _earlier(periods.user, number > 0)
+    until = earlier @ number
+    share = np.divide(number, until, out=np.zeros_like(number), where=until > 0)
+    usual = sparse.diags_array(share) @ (earlier @ counts)
+    return sparse.csr_array(sparse.diags_array((until > 0).astype(np.float64)) @ counts - usual)
+
+
+def _earlier(user: Integers, some: Mask) -> sparse.csr_array:
+    """(N, N) 1 where a period of the same user comes before; of periods with impressions alone.
+
+    Periods come by user, then in time.
+    """
+    at = np.flatnonzero(some)
+    own = user[at]
+    first = np.concatenate([[True], own[1:] != own[:-1]]) if at.size else np.empty(0, bool)
+    place = np.arange(at.size)
+    before = place - np.maximum.accumulate(np.where(first, place, 0))
+    begins = np.cumsum(before) - before
+    column = np.repeat(place - before, before) + np.arange(before.sum()) - np.repeat(begins, before)
+    pairs = np.repeat(at, before), at[column]
+    return sparse.csr_array((np.ones(column.size), pairs), shape=(user.size, user.size))

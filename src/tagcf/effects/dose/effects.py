@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -68,7 +69,7 @@ def _estimates(
         effective=np.where(gone, 0.0, fit.effective),
         n_rows=periods.returned.size,
         n_items=int((doses.shown > 0).sum()),
-        rung=_rung(task, base),
+        rung=_rung(task, told),
         reasons=reasons,
         diagnostics=tuple(
             _facts(outcome, doses, fit, at) | one.facts(at) for at, one in enumerate(told)
@@ -78,11 +79,14 @@ def _estimates(
     return found, _joint_fit(task, outcome, fit.coef, fit.cov, found, estimand)
 
 
-def _rung(task: Task, told: Told) -> Rung:
-    """Name the rung: without authors, an answer that leans on chosen rows is observational."""
+def _rung(task: Task, told: Sequence[Told]) -> Rung:
+    """Name the rung: without authors, answers of which one leans on chosen rows are observational.
+
+    With authors, random and chosen doses alike are centred within them.
+    """
     if task.log.n_authors:
         return "within-author"
-    leans = told.fused is not None and told.fused.weight.max() > 0.5
+    leans = any(one.fused is not None and one.fused.weight.max() > 0.5 for one in told)
     return "observational" if leans else "randomised exposure"
 
 

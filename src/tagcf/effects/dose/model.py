@@ -136,14 +136,11 @@ def fit_dose(doses: Doses, columns: Mask, told: Mask | None = None) -> DoseFit:
         (T,) tags whose effective items and users are wanted; ``None``: all in the model.
     """
     kept, aliases = tell_apart(doses.gram, doses.total, columns)
-    at = np.flatnonzero(kept)
-    inverse = np.zeros_like(doses.cross)
-    if at.size:
-        inverse[np.ix_(at, at)] = linalg.inv(doses.cross[np.ix_(at, at)])
+    inverse = _inverse(doses, kept)
     coef = inverse @ doses.cross_y
     # 1 / variance that the coefficient would have with errors of variance 1.
     spread = np.diag(inverse @ doses.gram @ inverse.T)
-    unique = np.zeros(coef.size)
+    at, unique = np.flatnonzero(kept), np.zeros(coef.size)
     unique[at] = 1.0 / (spread[at] * np.maximum(doses.total[at], 1e-300))
     counted = kept if told is None else kept & told
     influence = np.where(counted[:, None], inverse, 0.0)
@@ -151,7 +148,7 @@ def fit_dose(doses: Doses, columns: Mask, told: Mask | None = None) -> DoseFit:
     users = _effective(_user_moves(doses, influence))
     return DoseFit(
         coef=coef,
-        cov=_covariance(doses, coef, inverse, at.size),
+        cov=_covariance(doses, coef, inverse, int(kept.sum())),
         df=np.maximum(np.minimum(items, users) - 1.0, 1.0),
         effective=items,
         effective_users=users,
@@ -159,6 +156,39 @@ def fit_dose(doses: Doses, columns: Mask, told: Mask | None = None) -> DoseFit:
         aliases=aliases,
         unique_share=unique,
     )
+
+
+def shared_error(one: tuple[Doses, DoseFit], other: tuple[Doses, DoseFit]) -> Floats:
+    """(T, T) covariance of two answers about the same users and items, by items they share.
+
+    What an item itself does to return is in the residuals of all who were shown it, either way.
+    Products within a user are left out, as they count as the user's.
+    """
+    (doses, fit), (others, fitted) = one, other
+    pairs, more = _by_item(doses, fit.coef)[1], _by_item(others, fitted.coef)[1]
+    users = min(pairs.shape[0], more.shape[0])
+    within = np.asarray(pairs[:users].multiply(more[:users]).sum(axis=0)).ravel()
+    both = np.asarray(pairs.sum(axis=0)).ravel() * np.asarray(more.sum(axis=0)).ravel()
+    middle = (doses.instrument.centred * (both - within)[:, None]).T @ others.instrument.centred
+    return np.asarray(_inverse(doses, fit.kept) @ middle @ _inverse(others, fitted.kept).T)
+
+
+def _inverse(doses: Doses, kept: Mask) -> Floats:
+    """(T, T) inverse of instruments × doses; 0 outside the model."""
+    at = np.flatnonzero(kept)
+    inverse = np.zeros_like(doses.cross)
+    if at.size:
+        inverse[np.ix_(at, at)] = linalg.inv(doses.cross[np.ix_(at, at)])
+    return inverse
+
+
+def _by_item(doses: Doses, coef: Floats) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """(U, N) residuals by user, and (U, I) the same through the items of the instrument."""
+    own = doses.dose
+    fitted = own.counts @ (own.centred @ coef) - doses.basis @ (own.by_period @ coef)
+    e = doses.y - fitted + doses.controls @ (own.by_control @ coef)
+    residuals = _by_user(doses.periods, e)
+    return residuals, sparse.csr_array(residuals @ doses.instrument.counts)
 
 
 def _centre(log: EventLog, carried: Floats, shown: Floats) -> Floats:
@@ -232,19 +262,16 @@ def _blocks(n_rows: int, n_tags: int) -> Iterator[slice]:
 def _covariance(doses: Doses, coef: Floats, inverse: Floats, n_kept: int) -> Floats:
     """(T, T) two-way covariance: users, items, less what both count."""
     periods, swept = doses.periods, doses.instrument
-    own = doses.dose
-    fitted = own.counts @ (own.centred @ coef) - doses.basis @ (own.by_period @ coef)
-    e = doses.y - fitted + doses.controls @ (own.by_control @ coef)
-    residuals = _by_user(periods, e)
-    pairs = sparse.csr_array(residuals @ swept.counts)
+    residuals, pairs = _by_item(doses, coef)
     scores = pairs @ swept.centred - (residuals @ doses.basis) @ swept.by_period
     scores = scores - (residuals @ doses.controls) @ swept.by_control
     item_sums = np.asarray(pairs.sum(axis=0)).ravel()
     pair_squares = np.asarray(pairs.multiply(pairs).sum(axis=0)).ravel()
     users = int(np.unique(periods.user).size)
     free = max(users - n_kept - doses.controls.shape[1] - 1, 1)
-    free_rows = max(e.size - doses.basis.shape[1], 1)
-    small = users / free * e.size / free_rows
+    n_rows = doses.y.size
+    free_rows = max(n_rows - doses.basis.shape[1], 1)
+    small = users / free * n_rows / free_rows
     by_users = inverse @ (scores.T @ scores) @ inverse.T * small
     excess = (swept.centred * (item_sums**2 - pair_squares)[:, None]).T @ swept.centred
     both = by_users + inverse @ excess @ inverse.T
