@@ -19,10 +19,10 @@ from benchmarks.linear_scale import timed
 from benchmarks.measure import measure, run_child
 from benchmarks.record import write_result
 from tagcf.recommend.histories import Histories
-from tagcf.recommend.pipeline import best
 from tagcf.recommend.retrieval.vectors import NearVectors, transformer_index
 from tagcf.recommend.sequence.schedule import Schedule
 from tagcf.recommend.sequence.transformer import FittedTransformer, Transformer
+from tagcf.recommend.top.order import best
 
 SIZES = (250_000, 1_000_000)
 USERS, EACH, GROUPS = 6_000, 100, 2_000

@@ -25,8 +25,8 @@ from tagcf.recommend.evaluate.splits import leave_one_out
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.linear.search import LinearSearch, searched
-from tagcf.recommend.pipeline import best
 from tagcf.recommend.retrieval.touched import TouchedItems
+from tagcf.recommend.top.order import best
 
 N_ITEMS = 1_000_000
 EACH = 100  # events of a user

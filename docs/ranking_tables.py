@@ -40,10 +40,9 @@ def _read(name: str) -> dict[str, Any]:
 
 def rankers_table() -> str:
     """NDCG@10 and seconds of every model on every catalogue."""
-    found = _read("ranking").get("catalogues", {})
     rows: dict[str, dict[str, str]] = {}
-    for name in CATALOGUES:
-        for one in found.get(name, {}).get("models", []):
+    for name, table in ((name, table) for table in _ranked() for name in CATALOGUES):
+        for one in table.get(name, {}).get("models", []):
             cells = f"{one['ndcg@10']:.4f} | {one['train_cpu_s']:,.1f}, {one['search_cpu_s']:,.0f}"
             rows.setdefault(one["model"], {}).setdefault(name, cells)
     heads = "".join(f" {name}: NDCG@10 | CPU s, with search |" for name in CATALOGUES)
@@ -54,15 +53,17 @@ def rankers_table() -> str:
     return "\n".join(lines)
 
 
+def _ranked() -> list[dict[str, Any]]:
+    """All models in one run; the networks in their own, where the first lacks them."""
+    return [_read(name).get("catalogues", {}) for name in ("ranking", "ranking_sequence")]
+
+
 def pairs_table() -> str:
     """What our models gain over each peer, the same users beside one another."""
-    found = _read("ranking").get("catalogues", {})
     lines = [f"| gain in NDCG@10 | {' | '.join(CATALOGUES)} |", "|---" * 4 + "|"]
     for model in OURS:
         for peer in PEERS:
-            cells = [
-                _gain(found.get(name, {}).get("paired", []), model, peer) for name in CATALOGUES
-            ]
+            cells = [_gain(_paired(name), model, peer) for name in CATALOGUES]
             if any(cell != "–" for cell in cells):
                 lines.append(f"| {model} over {peer} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -79,6 +80,10 @@ def rolling_table() -> str:
         gains = " | ".join(_gain(found["paired"], ours, model) for ours in OURS)
         lines.append(f"| {model} | {mean:.4f} | {gains} |")
     return "\n".join(lines)
+
+
+def _paired(name: str) -> list[dict[str, Any]]:
+    return [one for table in _ranked() for one in table.get(name, {}).get("paired", [])]
 
 
 def _gain(paired: list[dict[str, Any]], model: str, against: str) -> str:

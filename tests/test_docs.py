@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +14,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tagcf.cli import VERBS, tagcf
-from tagcf.data.simulate import Platform, simulate
+from tagcf.cli import VERBS, main, tagcf
+from tagcf.data.simulate import Platform, simulate, write_world
 from tagcf.effects.estimate import estimate_effects
 from tagcf.effects.methods import Joint, Matching, Naive, TwoStage
 from tagcf.effects.task import Question
@@ -71,6 +73,54 @@ def test_commands_exist(page: Path) -> None:
             parser = command.make_parser(click.Context(command))
             _, left, _ = parser.parse_args(rest)  # raises on an option that does not exist
             assert not left, line
+
+
+@pytest.fixture(scope="module")
+def beside_the_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small `demo` in it: the demo's tags, the users and items that pages name."""
+    beside = tmp_path_factory.mktemp("pages")
+    world = simulate(Platform(users=150, items=600, tags=32, days=14))
+    write_world(world, beside / "demo")
+    for command in (["effects", "demo", "--json"], ["train", "demo", "--no-search", "--json"]):
+        run_in(beside, command)
+    return beside
+
+
+def run_in(folder: Path, command: list[str]) -> None:
+    with contextlib.chdir(folder), pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code in (0, None), command
+
+
+ON_THE_DEMO = sorted(
+    {
+        line
+        for page in PAGES
+        for line in commands(page)
+        if re.match(r"tagcf (recommend|explain) demo\b", line)
+    }
+)
+
+
+@pytest.mark.parametrize("line", ON_THE_DEMO)
+def test_lists_of_the_pages_can_be_made_on_the_demo(beside_the_demo: Path, line: str) -> None:
+    run_in(beside_the_demo, shlex.split(line)[1:])
+
+
+def test_python_of_the_page_on_lists_runs(beside_the_demo: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "recommend.md").read_text("utf-8")
+    (lines,) = re.findall(r"^```python\n(.*?)^```", page, re.S | re.M)
+    shutil.copytree(beside_the_demo / "demo", tmp_path / "demo")
+    done = subprocess.run(
+        [sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "model").is_dir()
+
+
+def test_the_pages_make_lists() -> None:
+    assert any("--boost" in line and "--block" in line for line in ON_THE_DEMO)
+    assert any("explain" in line for line in ON_THE_DEMO)
 
 
 def test_every_page_is_in_the_index() -> None:

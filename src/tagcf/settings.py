@@ -161,7 +161,7 @@ class RecommendSettings(_Section):
     positive: str | None = Field(
         None, description="outcome that makes an impression part of a history; default the first"
     )
-    positive_from: float | None = Field(
+    positive_from: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         None, description="positive from this value on; default 1, and 0.5 for rates"
     )
     utility: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
@@ -236,7 +236,7 @@ class Settings(_Section):
     language: Literal["zh", "en"] | None = Field(
         None, description="language of messages and report"
     )
-    seed: int = Field(0, description="seed of everything random")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of everything random")
 
 
 def load_settings(folder: Path) -> Settings:

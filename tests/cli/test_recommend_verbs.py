@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -11,9 +12,19 @@ from typing import Any
 import pytest
 
 from tagcf.cli import main
+from tagcf.cli.trained import listed_ids
 from tagcf.data.simulate import Platform, simulate, write_world
 from tagcf.data.workspace import open_workspace
 from tagcf.effects.store import read_effects, write_effects
+from tagcf.text import choose_language
+from tagcf.types import Change, Named, RankedItem
+from tagcf.views.recommendation import (
+    change_sentence,
+    lack_of_tags,
+    part_text,
+    score_text,
+    sentences_of,
+)
 
 Run = Callable[..., Any]
 
@@ -109,11 +120,101 @@ def test_a_history_of_anybody(checked: Run, trained_once: Path) -> None:
     found = asked(checked, "recommend", trained_once, "--history", "i000003,i000005,nothing")
     assert found["user"] is None
     assert found["notes"] == [
-        "1 events of the history are of items that the model does not know; they were passed over."
+        "Of the history this was passed over, as items that the model does not know: 1 (nothing)."
     ]
     assert len(found["items"]) == 10
     empty = asked(checked, "recommend", trained_once, "--history", "")
     assert "no history" in empty["notes"][0]
+
+
+def titles_in(folder: Path) -> dict[str, str]:
+    with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
+        return {row["item_id"]: row["title"] for row in csv.DictReader(file)}
+
+
+def test_titles_stand_beside_ids(checked: Run, trained_once: Path, platform: Path) -> None:
+    titles, user = titles_in(trained_once), ("--user", "u000001")
+    found = asked(checked, "recommend", trained_once, *user)
+    assert all(one["title"] == titles[one["item"]] for one in found["items"])
+    first = found["items"][0]["item"]
+    said = checked("recommend", trained_once, *user).stdout
+    assert f"{first} ({titles[first]})" in said
+    why = asked(checked, "explain", trained_once, *user, "--item", first)
+    assert all(one["title"] == titles[one["item"]] for one in why["history"])
+    told = checked("explain", trained_once, *user, "--item", first, "--lang", "zh").stdout
+    assert told.startswith(f"{first}（{titles[first]}） 排第 1，在用户 u000001 的前 10 里")
+    (platform / "items.csv").unlink()
+    bare = asked(checked, "recommend", platform, *user)
+    assert [one["title"] for one in bare["items"]] == [None] * 10
+    assert f"1\t{first}\t" in checked("recommend", platform, *user).stdout
+
+
+def test_which_events_are_left_out_is_said(checked: Run, trained_once: Path) -> None:
+    user = ("--user", "u000001")
+    (first, *_) = asked(checked, "recommend", trained_once, *user, "-k", 1)["items"]
+    why = asked(checked, "explain", trained_once, *user, "--item", first["item"])
+    assert why["evidence"] == why["history"][: len(why["evidence"])]
+    assert [one["item"] for one in why["evidence"]] == [one["item"] for one in first["history"]]
+    assert all(one["drop"] > 0 for one in why["evidence"])
+    said = checked("explain", trained_once, *user, "--item", first["item"]).stdout
+    (line,) = (one for one in said.splitlines() if one.startswith("Scored again by the model"))
+    assert all(one["item"] in line for one in why["evidence"])
+    assert "exact: the parts sum to it" in said
+
+
+def test_an_id_with_a_comma_is_quoted() -> None:
+    assert listed_ids('"a,b", c，"d，e",') == ["a,b", "c", "d，e"]
+    assert listed_ids("") == []
+
+
+def test_changes_name_tags_in_the_language_of_the_page() -> None:
+    names = (Named("camping", "露营", "Camping"),)
+    change = Change("boost", ("camping",), 0.5, 3, names)
+    for language, name in (("zh", "露营"), ("en", "Camping")):
+        choose_language(language)
+        assert f"“{name}”" in change_sentence(change)
+    choose_language(None)
+
+
+def test_a_tiny_score_keeps_its_digits() -> None:
+    assert [score_text(value) for value in (0.0, 1.6e-9, 0.25, -0.00084)] == [
+        "0.000", "1.6e−09", "0.250", "−0.000840",
+    ]  # fmt: skip
+    assert part_text(-1.6e-9) == "−1.6e−09"
+
+
+def test_why_no_tag_speaks_for_an_item() -> None:
+    item = RankedItem("i1", 1.0, (), (), (), None)
+    choose_language("en")
+    no_event = "no event of the history speaks for it"
+    for evidence, tagged, told in (
+        (False, True, [no_event]),
+        (True, False, [no_event, "it has no tags"]),
+        (True, True, [no_event, "none of its tags has a clear effect"]),
+    ):
+        lack = lack_of_tags(evidence=evidence, tagged=tagged)
+        assert list(sentences_of(item, (), lack=lack)) == told
+    choose_language(None)
+
+
+def test_under_a_utility_both_scores_are_named(
+    checked: Run, trained_once: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(trained_once, tmp_path / "valued", copy_function=shutil.copy2))
+    toml = folder / "tagcf.toml"
+    toml.write_text(toml.read_text("utf-8") + "\n[recommend]\nutility = {like = 1}\n", "utf-8")
+    checked("train", folder, "--no-search")
+    user = ("--user", "u000001")
+    item = asked(checked, "recommend", folder, *user, "-k", 1)["items"][0]["item"]
+    why = asked(checked, "explain", folder, *user, "--item", item)
+    assert why["score"] != pytest.approx(why["model_score"])
+    parts = sum(one["share"] for one in why["history"]) + why["base"]
+    parts += sum(one["value"] for one in why["terms"])
+    said = checked("explain", folder, *user, "--item", item).stdout
+    assert f"an expected utility of {score_text(why['score'])}" in said
+    assert f"where the model's score of {score_text(why['model_score'])} comes from" in said
+    if len(why["history"]) < 10:
+        assert parts == pytest.approx(why["model_score"], abs=1e-4)
 
 
 def test_steering(checked: Run, platform: Path) -> None:
@@ -205,7 +306,7 @@ def test_a_log_alone(checked: Run, run: Run, workspace: Callable[..., Path]) -> 
     assert "too short" in told.stdout
     found = asked(checked, "recommend", folder, "--user", "u1", "-k", 50)
     assert len(found["items"]) == 4
-    assert found["notes"][0].startswith("4 items instead of 50")
+    assert found["notes"][0].startswith("The list has 4 of the 50 asked for")
     assert "no effects" in checked("recommend", folder, "--user", "u1").stderr
     nothing = run("recommend", folder, "--user", "u1", "--boost", "cats=1")
     assert nothing.returncode == 2

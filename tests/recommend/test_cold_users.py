@@ -1,5 +1,7 @@
 """New users by their segments: against counts by hand, and where segments matter."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -25,13 +27,48 @@ def split_tastes(seed: int = 0) -> tuple[Histories, sparse.csr_array]:
 def test_segment_lifts_are_shrunken_ratios() -> None:
     train, members = split_tastes()
     prior = segment_prior(train, members, prior=5.0)
-    item, user = train.item, train.user
+    lifts, item, user = prior.lifts(np.arange(2)), train.item, train.user
     share = (np.bincount(item, minlength=N_ITEMS) + 0.5) / (item.size + 0.5 * N_ITEMS)
     for segment in (0, 1):
         seen = np.bincount(item[user % 2 == segment], minlength=N_ITEMS)
         by_hand = np.log((seen + 5) / (seen.sum() * share + 5))
-        np.testing.assert_allclose(prior.lift[segment], by_hand, rtol=1e-5, atol=1e-6)
-    assert prior.lift[0, :20].min() > 0 > prior.lift[0, 20:].max()
+        np.testing.assert_allclose(lifts[segment], by_hand, rtol=1e-5, atol=1e-6)
+    assert lifts[0, :20].min() > 0 > lifts[0, 20:].max()
+
+
+def test_overlapping_weights_are_averaged_lifts() -> None:
+    """More segments than are told together, with weights, against the dense formula."""
+    rng = np.random.default_rng(1)
+    train, _ = split_tastes()
+    weights = (rng.random((300, 50)) * (rng.random((300, 50)) < 0.2)).astype(np.float32)
+    prior = segment_prior(train, sparse.csr_array(weights), strength=1.7, prior=3.0)
+    count = np.bincount(train.item, minlength=N_ITEMS)
+    share = (count + 0.5) / (count.sum() + 0.5 * N_ITEMS)
+    observed = np.zeros((50, N_ITEMS))
+    for user, item in zip(train.user, train.item, strict=True):
+        observed[:, item] += weights[user]
+    total = observed.sum(axis=1, keepdims=True)
+    lift = 1.7 * np.log((observed + 3) / (total * share + 3))
+    asked = weights[:9].copy()
+    asked[3] = 0
+    mean = asked / np.maximum(asked.sum(axis=1, keepdims=True), 1e-9)
+    found = prior.scores(sparse.csr_array(asked))
+    np.testing.assert_allclose(found, np.log(share) + mean @ lift, atol=2e-5)
+
+
+def test_many_segments_of_a_large_catalogue_take_little_room() -> None:
+    rng = np.random.default_rng(0)
+    users, items, levels, events = 2_000, 40_000, 300, 20_000
+    user = np.sort(rng.integers(0, users, events))
+    item = rng.integers(0, items, events).astype(np.int32)
+    log = Histories.from_events(user, item, np.arange(float(events)), users, items)
+    members = segment_members(rng.integers(0, levels, (users, 1)), (levels,))
+    tracemalloc.start()
+    prior = segment_prior(log, members)
+    prior.scores(members[:1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < levels * items / 2  # bytes; a dense table of float64 is 8 a cell
 
 
 def test_new_users_get_their_segments_items() -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import tagcf
 from tagcf.data.arrays import log_from_arrays
 from tagcf.errors import DataError, EstimationError, QuestionError, UnknownNameError
-from tagcf.recommend.pipeline import best
 from tagcf.recommend.recommender import Recommender
+from tagcf.recommend.top.order import best
 from tagcf.settings import RecommendSettings
 from tagcf.types import EventLog
 
@@ -211,7 +211,7 @@ def test_an_empty_history_gets_what_is_popular(ring: Recommender) -> None:
 def test_unknown_items_of_a_history_are_passed_over(ring: Recommender) -> None:
     (ranking,) = ring.recommend(histories=[["i3", "?", "i4", "??"]], k=5)
     assert [one.item for one in ranking.items] == names(ring, histories=[["i3", "i4"]], k=5)
-    assert str(ranking.notes[0]).startswith("2 events of the history")
+    assert str(ranking.notes[0]).endswith("2 (?, ??).")
 
 
 def test_unknown_user(ring: Recommender) -> None:

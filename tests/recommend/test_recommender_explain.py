@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,8 +17,16 @@ from tagcf.recommend.linear.model import FittedLinear, Linear, Part
 from tagcf.recommend.linear.ridge import Ridge
 from tagcf.recommend.recommender import Recommender
 from tagcf.recommend.steer import Rule
+from tagcf.recommend.terms.fitted import NO_TERMS
 from tagcf.settings import RecommendSettings
-from tagcf.types import Explanation, TagEffects
+from tagcf.text import choose_language
+from tagcf.types import Explanation, HistoryReason, TagEffects, TagReason
+from tagcf.views.recommendation import (
+    event_sentence,
+    events_named,
+    rank_sentence,
+    tag_sentences,
+)
 
 UTILITY = {"click": 1.0, "like": 2.0, "completion": 1.0}
 
@@ -78,6 +86,25 @@ def test_shares_add_up_and_dropping_is_scoring_again(neighbours: int | None) -> 
         assert left[j] == pytest.approx(alone, abs=1e-5)
 
 
+@pytest.mark.parametrize("size", [1, 7, 12])
+def test_a_drop_is_what_the_score_loses_without_the_event(size: int) -> None:
+    """With fading, windows that the history fills and does not, and repeated items."""
+    parts = (
+        Part(Design((Window(1), Window(8, 0.7))), Ridge(50.0)),
+        Part(Design((Window(1_000, 0.0, 0.3),), ordered=False), Ridge(50.0), 0.7),
+    )
+    fitted = Linear(parts).fit(random_histories())
+    history = np.array([3, 7, 3, 11, 25, 0, 7, 19, 2, 14, 28, 5], np.int32)[:size]
+    items = np.array([4, 1, 17, 29], np.int32)
+    found = attribute(fitted, history, items, 30)
+    whole = fitted.scores(Histories.of([history.tolist()], 30))[0, items]
+    for e, place in enumerate(found.place):
+        again = np.delete(history, place).tolist()
+        alone = fitted.scores(Histories.of([again], 30))[0, items]
+        assert found.drop[:, e] == pytest.approx(whole - alone, abs=1e-5)
+    assert size == 1 or np.abs(found.drop - found.share).max() > 1e-3
+
+
 class Opaque:
     """A model that only scores, as a transformer does."""
 
@@ -111,6 +138,44 @@ def test_evidence_carries_the_score(made: Made) -> None:
         [one.score - one.without_others for one in tests if one.without_others is not None]
     )
     assert fell > 1.5 * others
+
+
+def test_reasons_survive_removal_where_scores_fade(made: Made) -> None:
+    """Each event named lowers the score by what is told; so does leaving out those of evidence."""
+    world = made.world
+    trained = Recommender.fit(world.log, world.tags, made.effects, search=False)
+    fading = Linear((Part(Design((Window(1_000, 0.0, 0.3),), ordered=False), Ridge(100.0)),))
+    catalogue = trained.catalogue
+    fitted = fading.fit(trained.people.learned)
+    models = replace(trained.models, fitted=fitted, terms=NO_TERMS, ranker=None)
+    fades = Recommender(replace(trained._trained, models=models))
+    told, moved = 0, 0
+    for user in trained.people.ids[:20]:
+        past = hidden_of(fades, user)
+        if len(past) < 3:
+            continue
+        (ranking,) = fades.recommend(user, k=5)
+        items = [one.item for one in ranking.items]
+
+        def scores(history: list[str], items: list[str] = items) -> dict[str, float]:
+            asked = {"histories": [history], "k": 5, "candidates": items, "exclude_seen": False}
+            return {one.item: one.score for one in fades.recommend(**asked)[0].items}
+
+        whole, codes = scores(past), catalogue.find(past)
+        shares = attribute(fitted, codes, catalogue.find(items), len(catalogue.items))
+        for j, one in enumerate(ranking.items):
+            drops = [event.drop for event in one.history]
+            assert drops == sorted(drops, reverse=True)
+            for event in one.history:
+                at = [e for e in range(len(past)) if past[shares.place[e]] == event.item]
+                (e,) = [e for e in at if shares.drop[j, e] == pytest.approx(event.drop)][:1]
+                without = scores([*past[: shares.place[e]], *past[shares.place[e] + 1 :]])
+                assert event.drop > 0
+                assert whole[one.item] - without[one.item] == pytest.approx(event.drop, abs=1e-5)
+                moved += abs(event.drop - event.share) > 0.5 * abs(event.share)
+                told += 1
+    assert told > 50
+    assert moved > 10
 
 
 def test_tag_reasons_are_those_of_the_counterfactual_layer(made: Made) -> None:
@@ -281,3 +346,57 @@ def test_an_empty_history_is_explained(made: Made) -> None:
     assert (found.history, found.fidelity) == ((), None)
     assert [note.key for note in found.notes] == ["recommend.note_empty_history"]
     assert found.rank is not None
+
+
+def test_a_tag_that_the_item_lacks_is_named_once(made: Made) -> None:
+    """Also one that raises several outcomes."""
+    seen = 0
+    for user in made.plain.people.ids[:10]:
+        (ranking,) = made.plain.recommend(user, k=40)
+        for one in ranking.items[12::6]:
+            why = made.plain.explain(user, one.item).why_not
+            assert why is not None
+            tags = [reason.tag for reason in why.tags]
+            assert len(tags) == len(set(tags))
+            assert all(reason.delta > 0 for reason in why.tags)
+            seen += len(tags)
+    assert seen > 10
+
+
+def test_a_rank_that_stays_is_said_to_stay(made: Made) -> None:
+    found = made.plain.explain("u000001", made.plain.recommend("u000001", k=1)[0].items[0].item)
+    choose_language("zh")
+    stays = rank_sentence(replace(found, rank=36, rank_without_evidence=36))
+    moves = rank_sentence(replace(found, rank=3, rank_without_evidence=36))
+    choose_language(None)
+    assert stays is not None
+    assert "仍排第 36" in stays
+    assert moves is not None
+    assert "从第 3 变为第 36" in moves
+    assert all(one.item in moves for one in found.evidence)
+
+
+def test_of_many_effects_the_first_are_told() -> None:
+    many = [TagReason(f"t{k}", "", f"Tag {k}", "y", 1.0, 0.5, 1.5, "toggled") for k in range(27)]
+    choose_language("en")
+    told = tag_sentences(many, ())
+    choose_language(None)
+    assert len(told) == 9
+    assert told[-1] == "others, told by --json: 19"
+    assert len(tag_sentences(many[:8], ())) == 8
+
+
+def test_an_event_says_when_it_was_and_what_its_loss_costs() -> None:
+    events = (
+        HistoryReason("i1", 1736590000.0, 0.25, 0.25),
+        HistoryReason("i1", 1736593600.0, 0.25, -0.5),
+        HistoryReason("i2", 1e18, 0.25, 0.125),
+    )
+    choose_language("en")
+    told = [event_sentence(one) for one in events]
+    named = events_named(events)
+    choose_language(None)
+    assert told[0] == "i1 was chosen (2025-01-11 10:06): +0.250 of the score"
+    assert "(2025-01-11 11:06): without it the score would be 0.500 higher" in told[1]
+    assert told[2].startswith("i2 was chosen: without it the score would be 0.125 lower")
+    assert named == "i1 ×2, i2"

@@ -19,6 +19,7 @@ import tagcf
 from tagcf.data.arrays import log_from_arrays
 from tagcf.data.simulate import Platform, simulate
 from tagcf.errors import EstimationError, OutputError
+from tagcf.recommend.model_store import FORMAT
 from tagcf.recommend.recommender import Recommender
 from tagcf.recommend.steer import Rule
 from tagcf.settings import RecommendSettings
@@ -105,6 +106,17 @@ def test_no_model_and_other_formats(home: Path, tmp_path: Path) -> None:
     (home / "current.json").write_text("{")
     with pytest.raises(OutputError, match="tagcf train again"):
         Recommender.load(home)
+
+
+@pytest.mark.parametrize("way", ["../model/{}", "{absolute}", ".", "model-0123456789"])
+def test_the_pointer_leads_nowhere_else(home: Path, tmp_path: Path, way: str) -> None:
+    folder = json.loads((home / "current.json").read_text())["folder"]
+    other = tmp_path / "other"
+    other.mkdir()
+    told = way.format(folder, absolute=home / folder)
+    (other / "current.json").write_text(json.dumps({"format": FORMAT, "folder": told}))
+    with pytest.raises(OutputError, match=r"tagcf train again"):
+        Recommender.load(other)
 
 
 def test_a_killed_save_leaves_the_old_model(home: Path, tmp_path: Path) -> None:

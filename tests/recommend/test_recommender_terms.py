@@ -13,6 +13,7 @@ from scipy import sparse
 from benchmarks.logic_world import logic_world
 from tagcf.data.arrays import log_from_arrays, tags_from_arrays
 from tagcf.errors import EstimationError
+from tagcf.recommend.cold.term import ColdChoice
 from tagcf.recommend.recommender import Recommender
 from tagcf.recommend.terms.choices import Choices, Finding
 from tagcf.recommend.terms.fitted import fit_terms
@@ -25,9 +26,12 @@ N_TAGS, NEW = 8, 10  # tags; items that nobody has had
 
 
 def walks(
-    n_users: int = 260, n_items: int = 96, seed: int = 0, *, without: str = ""
+    n_users: int = 260, n_items: int = 96, seed: int = 0, *, without: str = "", known: bool = True
 ) -> tuple[EventLog, TagMatrix]:
-    """Who had an item of tag t has one of t + 1 next; young and old people start elsewhere."""
+    """Who had an item of tag t has one of t + 1 next; young and old people start elsewhere.
+
+    `without` a user's events; where they are not `known`, without their row among the users, too.
+    """
     rng = np.random.default_rng(seed)
     tag = np.arange(n_items) % N_TAGS
     user, item, ts, age = [], [], [], []
@@ -43,7 +47,9 @@ def walks(
     who = np.array(user)
     kept = who != without
     items = IdMap(pa.array([f"i{k}" for k in range(n_items)], pa.string()))
-    users = IdMap(pa.array([f"u{k}" for k in range(n_users)] + ["new1", "new2"], pa.string()))
+    names = np.array([f"u{k}" for k in range(n_users)] + ["new1", "new2"])
+    there = known | (names != without)
+    users = IdMap(pa.array(names[there].tolist(), pa.string()))
     log = log_from_arrays(
         user=who[kept],
         item=np.array(item)[kept],
@@ -52,10 +58,10 @@ def walks(
         items=items,
         users=users,
     )
-    codes = np.full((len(users), 1), -1, np.int32)
+    codes = np.full((len(names), 1), -1, np.int32)
     codes[:n_users, 0] = np.arange(n_users) % 2
     codes[n_users:, 0] = [1, 0]
-    log = replace(log, segments=(Segment("age", ("young", "old")),), user_segments=codes)
+    log = replace(log, segments=(Segment("age", ("young", "old")),), user_segments=codes[there])
     carried = np.zeros((n_items, N_TAGS), np.float32)
     carried[np.arange(n_items), tag] = 1.0
     return log, tags_from_arrays(items, carried, [f"t{k}" for k in range(N_TAGS)])
@@ -163,17 +169,38 @@ ASKED = (
 )
 
 
-def test_forgetting_equals_training_without_the_user() -> None:
+ALL = Choices(ColdChoice(20.0, 0.5, 2.0, 0.8), segments=3.0, logic=0.4, reach=0.1)
+
+
+def with_all_terms(trained: Recommender) -> Recommender:
+    """The same with every term on, whatever a search would have said."""
+    had = trained._trained
+    terms = fit_terms(ALL, had.side, had.people.learned)
+    models = replace(had.models, terms=terms)
+    return Recommender(replace(had, choices=ALL, models=models))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_forgetting_equals_training_without_the_user(known: bool) -> None:
+    """Whether the log still names them or has no row of theirs: all terms on, bit for bit."""
     log, tags = walks()
-    trained = Recommender.fit(log, tags, search=False)
-    assert trained.models.terms.cold is not None
-    assert trained.models.terms.segments is not None
+    trained = with_all_terms(Recommender.fit(log, tags, search=False))
+    terms = trained.models.terms
+    for one in (terms.cold, terms.segments, terms.logic, terms.frequency):
+        assert one is not None
     gone = trained.forget("u4")
     assert gone.exact
-    without = Recommender.fit(*walks(without="u4"), search=False)
+    log, tags = walks(without="u4", known=known)
+    assert ("u4" in log.users.ids.to_pylist()) == known
+    without = with_all_terms(Recommender.fit(log, tags, search=False))
     for asked in ASKED:
-        assert scores(trained, **asked) == pytest.approx(scores(without, **asked), abs=1e-6)
         assert scores(trained, **asked) == scores(without, **asked)
+
+
+def test_nothing_that_must_earn_its_place_is_on_without_a_search() -> None:
+    found = Recommender.fit(*walks(), search=False).choices
+    assert found.cold is not None
+    assert (found.segments, found.logic, found.reach) == (0, 0, 0)
 
 
 def test_learning_equals_a_refit() -> None:

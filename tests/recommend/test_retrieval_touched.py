@@ -116,3 +116,23 @@ def test_a_pool_has_the_candidates_of_all_scores(
     assert dict(zip(pool.item, pool.entered, strict=True)) == dict(zip(item, entered, strict=True))
     assert np.array_equal(pool.score, scores[pool.item].astype(np.float64))
     assert pool.item[pool.entered].tolist() == item[entered].tolist()
+
+
+def test_of_many_blocked_items_those_are_looked_at_that_boosts_would_bring_in() -> None:
+    """More are blocked than are looked at; some of them are boosted, too."""
+    rng, items = np.random.default_rng(0), 400
+    lists = [rng.integers(0, items, 12).tolist() for _ in range(150)]
+    one = MODELS["sparse"].fit(Histories.of(lists, items))
+    retriever = TouchedItems.of(one)
+    assert retriever is not None
+    blocked = np.arange(0, items, 2, dtype=np.int32)  # twice as many as are looked at
+    boosted = rng.choice(items, 120, replace=False)
+    rules = rules_of([(blocked.tolist(), None), (boosted.tolist(), 1.5)])
+    for history in lists[:30]:
+        events = np.array(history, np.int32)
+        request = Request(events, -1, events, None, rules)
+        scores = one.scores(Histories.of([history], items))[0]
+        item, _ = _pool(Models(one, None, None, 20), scores, 0, request)
+        wanted = Wanted(20, BLOCKED, request.hidden, None, rules, ())
+        pool = pool_of(retriever.asked(events), wanted)
+        assert sorted(pool.item.tolist()) == sorted(item.tolist())

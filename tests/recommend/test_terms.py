@@ -14,7 +14,7 @@ from tagcf.recommend.cold.term import ColdChoice
 from tagcf.recommend.cold.users import ColdUsers
 from tagcf.recommend.evaluate.ranking import rank_targets
 from tagcf.recommend.evaluate.splits import leave_one_out
-from tagcf.recommend.explain.attribution import attribute
+from tagcf.recommend.explain.attribution import attribute, put_to_the_test, told
 from tagcf.recommend.explain.tag_score import tag_score, terms_of
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.design import Design, Window
@@ -113,8 +113,8 @@ def test_dropping_events_is_scoring_again(model: str) -> None:
         assert left[j] == pytest.approx(alone, abs=1e-5)
 
 
-def test_dropping_with_logic_and_segments_is_scoring_again_in_the_same_units() -> None:
-    serving, fitted, _ = served("dense", HISTORIES["short"], Choices(None, 3.0, 0.3, 0.1))
+def test_dropping_with_logic_is_scoring_again_in_the_same_units() -> None:
+    serving, fitted, _ = served("dense", HISTORIES["short"], Choices(None, 0.0, 0.3, 0.1))
     items: Codes = np.array([4, 60], np.int32)
     found = attribute(fitted, serving.history, items, N_ITEMS, serving)
     left = found.without(np.array([[False, True], [False, True]]))
@@ -122,12 +122,30 @@ def test_dropping_with_logic_and_segments_is_scoring_again_in_the_same_units() -
     terms, was = serving.terms, serving.served
     assert terms.logic is not None
     assert terms.frequency is not None
-    assert was.segments is not None
-    own = 1 / (1 + 3.0)
-    expected = own * fitted.scores(one)[0] + (1 - own) * was.segments[0]
+    expected = fitted.scores(one)[0]
     expected += was.logic_unit[0] * (terms.logic.scores(one)[0] - was.logic_mean[0])
     expected += was.reach_unit[0] * terms.frequency
     assert left == pytest.approx(expected[items], abs=1e-5)
+
+
+@pytest.mark.parametrize("history", ["short", "twelve"])
+def test_dropping_where_segments_have_a_say_is_scoring_again(history: str) -> None:
+    """Also where they have it only after the events are gone: twelve events less three."""
+    told = HISTORIES["long" if history == "twelve" else "short"]
+    serving, fitted, _ = served("dense", told)
+    assert (serving.served.segments is None) == (history == "twelve")
+    items: Codes = np.array([4, 60, *COLD], np.int32)
+    found = attribute(fitted, serving.history, items, N_ITEMS, serving)
+    dropped = np.zeros(found.share.shape, np.bool_)
+    dropped[:, -1] = True
+    dropped[1:, 0] = True
+    if history == "twelve":
+        dropped[:, 4:6] = True
+    left = found.without(dropped)
+    for j, row in enumerate(dropped):
+        again = np.delete(serving.history, found.place[row]).tolist()
+        alone = served("dense", again)[0].served.scores[0, items[j]]
+        assert left[j] == pytest.approx(alone, abs=1e-6)
 
 
 def order(scores: np.ndarray) -> list[int]:
@@ -252,3 +270,26 @@ def test_served_is_told_of_each_history() -> None:
     assert isinstance(terms, Terms)
     assert found.scores.shape == (5, N_ITEMS)
     assert found.segments is None
+
+
+@pytest.mark.parametrize("history", ["short", "long", "empty"])
+def test_drops_are_scored_again_where_terms_look_at_histories(history: str) -> None:
+    serving, fitted, _ = served("two parts", HISTORIES[history])
+    items: Codes = np.array([4, 60, *COLD], np.int32)
+    found = attribute(fitted, serving.history, items, N_ITEMS, serving)
+    assert not found.tested
+    tested = put_to_the_test(found, 4)
+    whole = found.base + found.share.sum(axis=1) + found.beside.sum(axis=0)
+    looked_at = np.isfinite(tested.drop).sum(axis=1)
+    assert looked_at.tolist() == [min(4, len(HISTORIES[history]))] * len(items)
+    for e in range(found.place.size):
+        dropped = np.zeros(found.share.shape, np.bool_)
+        dropped[:, e] = True
+        expected = whole - found.without(dropped)
+        there = np.isfinite(tested.drop[:, e])
+        assert tested.drop[there, e] == pytest.approx(expected[there], abs=1e-6)
+    size = found.place.size
+    for reasons, _ in told(found, ["x"] * size, np.full(size, np.nan), whole):
+        drops = [one.drop for one in reasons]
+        assert drops == sorted(drops, reverse=True)
+        assert all(one > 0 for one in drops)

@@ -11,26 +11,33 @@ from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.cli.request import Requested, request_options
 from tagcf.cli.talk import tell
 from tagcf.cli.trained import open_trained
+from tagcf.data.titles import titles_of
 from tagcf.data.workspace import open_workspace
 from tagcf.recommend.recommender import Recommender
 from tagcf.text import say
 from tagcf.types import Explanation
+from tagcf.views.item_titles import Titles, item_named, items_of
 from tagcf.views.labels import join, tag_name
-from tagcf.views.numbers import plain
 from tagcf.views.recommendation import (
     acted_sentence,
     by_tags_sentence,
     change_sentence,
     event_sentence,
-    explanation_json,
     fidelity_sentence,
+    history_heading,
+    lack_of_tags,
+    lack_sentence,
+    part_sentences,
+    rank_sentence,
     roles_sentence,
+    score_text,
     steered_sentence,
     tag_fidelity_sentence,
-    tag_sentence,
+    tag_sentences,
     term_sentence,
     verdict_sentence,
 )
+from tagcf.views.recommendation_json import explanation_json
 
 
 @click.command(
@@ -57,7 +64,8 @@ def explain(
     as_json: bool,
 ) -> None:
     """Tell why an item is in a list or not; each reason is tested by ranking without it."""
-    trained = open_trained(open_workspace(folder))
+    workspace = open_workspace(folder)
+    trained = open_trained(workspace)
     found = trained.explain(
         asked.user,
         item,
@@ -72,66 +80,70 @@ def explain(
         tell("recommend.simulated")
     for note in found.notes:
         click.echo(str(note), err=True)
+    titles = titles_of(workspace, items_of(found))
     if as_json:
-        echo_json(explanation_json(found, trained.shares), indent=1)
+        echo_json(explanation_json(found, trained.shares, titles), indent=1)
         return
-    click.echo(verdict_sentence(found))
+    click.echo(verdict_sentence(found, titles))
     if found.roles:
         click.echo(roles_sentence(found.roles))
     if not why_not:
-        _print_reasons(trained, found)
-    _print_why_not(trained, found)
-    _print_changes(found)
+        _print_reasons(trained, found, titles)
+    _print_why_not(found, titles)
+    _print_changes(found, titles)
     click.echo(acted_sentence(found.acted), err=True)
 
 
-def _print_reasons(trained: Recommender, found: Explanation) -> None:
-    tags = [tag_sentence(one, trained.shares) for one in found.reasons]
+def _print_reasons(trained: Recommender, found: Explanation, titles: Titles) -> None:
+    tags = tag_sentences(found.reasons, trained.shares)
     if not tags:
-        none = "recommend.no_effects" if trained.evidence is None else "recommend.no_clear_tag"
-        tags = [say(none)]
+        tagged = bool(trained.catalogue.tags_of(trained.catalogue.require(found.item)))
+        lack = lack_of_tags(evidence=trained.evidence is not None, tagged=tagged)
+        tags = [say(lack or "recommend.no_effects")]
     _section("recommend.explain_tags", tags)
     if found.by_tags is not None:
         _section(
             "recommend.explain_by_tags",
             [by_tags_sentence(found.by_tags), tag_fidelity_sentence(found.by_tags)],
         )
-    told = [event_sentence(one) for one in found.history]
+    told = [event_sentence(one, titles) for one in found.history] + part_sentences(found)
     told += [term_sentence(one) for one in found.terms]
     told += [steered_sentence(one) for one in found.steered]
     if told:
-        _section("recommend.explain_history", told, method=say(f"recommend.method_{found.method}"))
+        _lines(history_heading(found), told)
     if found.fidelity is not None:
-        n = min(3, sum(one.share > 0 for one in found.history))
-        click.echo(fidelity_sentence(found.fidelity, n))
-    if found.rank is not None and found.fidelity is not None:
-        without = found.rank_without_evidence
-        key = "recommend.fidelity_rank_out" if without is None else "recommend.fidelity_rank"
-        click.echo(say(key, rank=found.rank, without=without))
+        click.echo(fidelity_sentence(found.fidelity, found.evidence, titles))
+    if (ranked := rank_sentence(found, titles)) is not None:
+        click.echo(ranked)
 
 
-def _print_why_not(trained: Recommender, found: Explanation) -> None:
+def _print_why_not(found: Explanation, titles: Titles) -> None:
     why = found.why_not
     if why is None:
         return
     told = [] if why.removed is None else [str(why.removed)]
+    rival = "" if why.rival is None else item_named(why.rival, titles)
     if why.rival is not None and why.gap is not None and why.gap > 0:
-        told.append(say("recommend.why_gap", k=found.k, rival=why.rival, gap=plain(why.gap, 3)))
+        told.append(say("recommend.why_gap", k=found.k, rival=rival, gap=score_text(why.gap)))
     if why.lacks:
-        items = join([event_sentence(one) for one in why.lacks])
-        told.append(say("recommend.why_lacks", rival=why.rival, items=items))
+        items = join([lack_sentence(one, titles) for one in why.lacks])
+        told.append(say("recommend.why_lacks", rival=rival, items=items))
     if why.tags:
         names = join([tag_name(one.tag_zh, one.tag_en).name for one in why.tags])
-        told.append(say("recommend.why_tags", rival=why.rival, tags=names))
+        told.append(say("recommend.why_tags", rival=rival, tags=names))
     _section("recommend.explain_why_not", told)
 
 
-def _print_changes(found: Explanation) -> None:
-    told = [change_sentence(one) for one in found.changes] or [say("recommend.no_change")]
+def _print_changes(found: Explanation, titles: Titles) -> None:
+    told = [change_sentence(one, titles) for one in found.changes] or [say("recommend.no_change")]
     _section("recommend.explain_changes", told)
 
 
-def _section(key: str, lines: list[str], **facts: object) -> None:
-    click.echo(f"\n{say(key, **facts)}")
+def _section(key: str, lines: list[str]) -> None:
+    _lines(say(key), lines)
+
+
+def _lines(heading: str, lines: list[str]) -> None:
+    click.echo(f"\n{heading}")
     for line in lines:
         click.echo(f"  · {line}")

@@ -44,4 +44,6 @@ def folder_argument(command: Command) -> Command:
 
 def seed_option(command: Command) -> Command:
     """``--seed``: seed of everything random."""
-    return click.option("--seed", type=int, default=None, help="seed of everything random")(command)
+    return click.option(
+        "--seed", type=click.IntRange(0), default=None, help="seed of everything random"
+    )(command)

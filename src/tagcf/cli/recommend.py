@@ -16,13 +16,22 @@ from tagcf.cli.options import folder_argument, json_option, lang_option, seed_op
 from tagcf.cli.request import Requested, request_options
 from tagcf.cli.talk import tell
 from tagcf.cli.trained import listed_ids, open_trained
+from tagcf.data.titles import titles_of
 from tagcf.data.workspace import open_workspace
 from tagcf.recommend.recommender import Recommender
 from tagcf.text import say, visible
 from tagcf.types import RankedItem, Ranking
+from tagcf.views.item_titles import Titles, item_named, items_of
 from tagcf.views.labels import join, outcome_label
 from tagcf.views.numbers import plain
-from tagcf.views.recommendation import acted_sentence, ranking_json, sentences_of, whose
+from tagcf.views.recommendation import (
+    acted_sentence,
+    lack_of_tags,
+    score_text,
+    sentences_of,
+    whose,
+)
+from tagcf.views.recommendation_json import ranking_json
 
 COLUMNS = ("rank", "item", "score", "predicted", "why")
 PREDICTED = 3  # outcomes in the table; --json has all
@@ -36,7 +45,9 @@ PREDICTED = 3  # outcomes in the table; --json has all
 @folder_argument
 @request_options
 @click.option("-k", type=click.IntRange(1), default=10, show_default=True, help="length")
-@click.option("--candidates", metavar="I,…", help="only these items")
+@click.option(
+    "--candidates", metavar="I,…", help="only these items; quote an id with a comma as in CSV"
+)
 @click.option("--explore", is_flag=True, help="draw [recommend] explore of the places at random")
 @seed_option
 @json_option
@@ -70,20 +81,21 @@ def recommend(
         tell("recommend.simulated")
     for note in ranking.notes:
         click.echo(str(note), err=True)
+    titles = titles_of(workspace, items_of(ranking))
     if as_json:
-        echo_json(ranking_json(ranking, trained.shares), indent=1)
+        echo_json(ranking_json(ranking, trained.shares, titles), indent=1)
     else:
-        _print(trained, ranking)
+        _print(trained, ranking, titles)
 
 
-def _print(trained: Recommender, ranking: Ranking) -> None:
+def _print(trained: Recommender, ranking: Ranking, titles: Titles) -> None:
     if trained.evidence is None:
         tell("recommend.no_effects")
-    rows = [_cells(at, one, trained) for at, one in enumerate(ranking.items, start=1)]
+    rows = [_cells(at, one, trained, titles) for at, one in enumerate(ranking.items, start=1)]
     print_table(COLUMNS, rows, say("recommend.list_title", user=whose(ranking.user)))
     by_rule: dict[str, list[str]] = {}
     for item, rule in ranking.blocked:
-        by_rule.setdefault(rule, []).append(item)
+        by_rule.setdefault(rule, []).append(item_named(item, titles))
     for rule, items in by_rule.items():
         tell("recommend.blocked", rule=rule, items=join(items))
     click.echo(acted_sentence(ranking.acted), err=True)
@@ -91,13 +103,16 @@ def _print(trained: Recommender, ranking: Ranking) -> None:
         tell("recommend.acted_rules", rules=join(list(ranking.acted.rules)))
 
 
-def _cells(at: int, one: RankedItem, trained: Recommender) -> list[str]:
+def _cells(at: int, one: RankedItem, trained: Recommender, titles: Titles) -> list[str]:
     predicted = [
         f"{outcome_label(name)} {_level(name, value, trained)}"
         for name, value in one.outcomes[:PREDICTED]
     ]
-    why = "\n".join(sentences_of(one, trained.shares))
-    return [str(at), one.item, plain(one.score, 3), join(predicted), why]
+    catalogue = trained.catalogue
+    tagged = bool(catalogue.tags_of(catalogue.position[one.item]))
+    lack = lack_of_tags(evidence=trained.evidence is not None, tagged=tagged)
+    why = "\n".join(sentences_of(one, trained.shares, titles, lack))
+    return [str(at), item_named(one.item, titles), score_text(one.score), join(predicted), why]
 
 
 def _level(name: str, value: float, trained: Recommender) -> str:

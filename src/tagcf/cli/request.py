@@ -30,7 +30,11 @@ class Requested:
 
 OPTIONS = (
     click.option("--user", help="id of a user of the log"),
-    click.option("--history", metavar="I,…", help="items that anybody had, oldest first"),
+    click.option(
+        "--history",
+        metavar="I,…",
+        help='items that anybody had, oldest first; quote an id with a comma: "a,b",c',
+    ),
     click.option(
         "--segment",
         "segments",

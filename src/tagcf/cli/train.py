@@ -12,7 +12,7 @@ from tagcf.cli.json_text import echo_json
 from tagcf.cli.options import folder_argument, json_option, lang_option, seed_option
 from tagcf.cli.tags_changed import say_tags_older
 from tagcf.cli.talk import tell
-from tagcf.cli.trained import model_path, origin_of, standing_rules
+from tagcf.cli.trained import model_path, origin_of, say_unknown_users, standing_rules
 from tagcf.cli.trained_scale import scale_json, scale_sentences
 from tagcf.cli.trained_terms import roles_of, term_sentences, terms_json
 from tagcf.data.read import read_log
@@ -22,7 +22,7 @@ from tagcf.recommend.recommender import Recommender
 from tagcf.tags.matrix import has_tags, load_tags
 from tagcf.text import say
 from tagcf.types import EventLog, TagEffects, TagMatrix
-from tagcf.views.labels import outcome_label
+from tagcf.views.labels import join, outcome_label
 
 
 @click.command("train", epilog="tagcf train DIR   |   tagcf train DIR --model fused --json")
@@ -67,6 +67,7 @@ def train_(
         progress=lambda stage: tell(f"recommend.training_{stage}"),
         origin=origin_of(workspace),
     )
+    say_unknown_users(trained, rules)
     path = trained.save(model_path(workspace))
     facts = _facts(trained, path, time.process_time() - started)
     if log.simulated:
@@ -75,7 +76,7 @@ def train_(
         echo_json(facts, indent=1)
     else:
         large = scale_sentences(trained.models, len(trained.catalogue.items))
-        _print(facts, [*large, *term_sentences(trained)])
+        _print(facts, [*large, *term_sentences(trained)], searched=not no_search)
 
 
 def _tags(workspace: Workspace, log: EventLog) -> TagMatrix | None:
@@ -121,13 +122,11 @@ def _facts(trained: Recommender, path: Path, cpu: float) -> dict[str, Any]:
     }
 
 
-def _print(facts: dict[str, Any], on_terms: list[str]) -> None:
+def _print(facts: dict[str, Any], on_terms: list[str], *, searched: bool) -> None:
     value = facts["validation_ndcg@10"]
-    worth = (
-        say("recommend.trained_plain")
-        if value is None
-        else say("recommend.trained_worth", value=f"{value:.4f}")
-    )
+    worth = say("recommend.trained_plain" if searched else "recommend.trained_unsearched")
+    if value is not None:
+        worth = say("recommend.trained_worth", value=f"{value:.4f}")
     counts = {name: f"{facts[name]:,}" for name in ("users", "items", "events")}
     click.echo(
         say(
@@ -138,9 +137,22 @@ def _print(facts: dict[str, Any], on_terms: list[str]) -> None:
             **counts,
         )
     )
-    for name, one in facts["calibration"].items():
-        figures = {key: f"{value:.4f}" for key, value in one.items()}
-        click.echo(say("recommend.trained_calibration", outcome=outcome_label(name), **figures))
-    for sentence in on_terms:
+    for sentence in (*_calibration(facts["calibration"]), *on_terms):
         click.echo(sentence)
     click.echo(say("recommend.trained_path", path=facts["path"]))
+
+
+def _calibration(found: dict[str, dict[str, float]]) -> list[str]:
+    """A sentence on each outcome that calibration changed, and one on all others."""
+    told, same = [], []
+    for name, one in found.items():
+        figures = {key: f"{value:.4f}" for key, value in one.items()}
+        if figures["error"] == figures["before"]:
+            same.append(f"{outcome_label(name)} {figures['error']}")
+        else:
+            told.append(
+                say("recommend.trained_calibration", outcome=outcome_label(name), **figures)
+            )
+    if same:
+        told.append(say("recommend.trained_uncalibrated", errors=join(same)))
+    return told

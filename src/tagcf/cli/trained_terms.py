@@ -51,19 +51,27 @@ def _finding_json(found: Finding | None) -> dict[str, Any]:
         return {"tested": False}
     figures = {"gain": found.gain, "ci_low": found.low, "ci_high": found.high}
     known = {name: value if np.isfinite(value) else None for name, value in figures.items()}
-    return {"tested": True, "best": found.weight, **known, "ships": found.ships}
+    return {"tested": _tested(found), "best": found.weight, **known, "ships": found.ships}
+
+
+def _tested(found: Finding) -> bool:
+    """Whether there is an interval: none where the term changed no rank, or of a single user."""
+    return bool(found.low < found.high)
+
+
+def _finding_sentence(found: Finding) -> str:
+    if not _tested(found):
+        return say(f"recommend.trained_{found.term}_untested")
+    return say(
+        f"recommend.trained_{found.term}_{'on' if found.ships else 'off'}",
+        gain=f"{found.gain:+.4f}",
+        interval=f"{found.low:+.4f} … {found.high:+.4f}",
+    )
 
 
 def term_sentences(trained: Recommender) -> list[str]:
     """One sentence on each term that was tested."""
-    told = [
-        say(
-            f"recommend.trained_{one.term}_{'on' if one.ships else 'off'}",
-            gain=f"{one.gain:+.4f}",
-            interval=f"{one.low:+.4f} … {one.high:+.4f}",
-        )
-        for one in trained.choices.findings
-    ]
+    told = [_finding_sentence(one) for one in trained.choices.findings]
     reached = trained.choices.reached
     if reached is not None:
         told.append(

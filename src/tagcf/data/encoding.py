@@ -104,7 +104,8 @@ def _bad_bytes(path: Path, offset: int, encoding: str) -> DataError:
         file.seek(begin, io.SEEK_SET)
         start = file.read(min(_SHOWN, offset - begin)).decode(encoding, "ignore").strip()
     facts = {"line": line, "start": start.lstrip("\ufeff")}
-    return DataError("data.bad_bytes", path=path, offset=offset, encoding=encoding, **facts)
+    key = "data.bad_bytes" if facts["start"] else "data.bad_bytes_first"
+    return DataError(key, path=path, offset=offset, encoding=encoding, **facts)
 
 
 def _window(path: Path, offset: int) -> bytes:

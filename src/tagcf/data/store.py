@@ -26,6 +26,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from tagcf.data.bad_rows import Finding
+from tagcf.data.content import members
 from tagcf.data.files import locate
 from tagcf.data.workspace import Workspace, write_text
 from tagcf.types import ClusterAxis, Covariate, Instrument, Outcome, Segment
@@ -69,7 +70,7 @@ def fingerprint(workspace: Workspace) -> str:
     files = []
     for name in ("impressions", "items", "users"):
         path = locate(workspace.root, name)
-        for part in [] if path is None else _members(path):
+        for part in [] if path is None else members(path):
             stat = part.stat()
             files.append([str(part.relative_to(workspace.root)), stat.st_size, stat.st_mtime_ns])
     settings = workspace.settings.model_dump(include={"outcomes", "data", "design"})
@@ -123,10 +124,6 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(path: Path) -> pa.Table:
     """Read a table back without copying it."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def _members(path: Path) -> list[Path]:
-    return sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
 
 
 def remove_abandoned(home: Path, prefix: str) -> None:

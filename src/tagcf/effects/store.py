@@ -113,12 +113,22 @@ def read_effects(workspace: Workspace) -> TagEffects:
 
 
 def run_id(workspace: Workspace) -> str | None:
-    """Name of the run that the table on disk belongs to; None where there is none."""
+    """Name of the run that the table on disk belongs to; None where there is none.
+
+    Raises
+    ------
+    OutputError
+        The table cannot be read.
+    """
     path = effects_path(workspace)
     if not path.is_file():
         return None
-    metadata = pq.read_schema(path).metadata or {}
-    return str(json.loads(metadata[b"tagcf"])["run"]) if b"tagcf" in metadata else None
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        return str(json.loads(metadata[b"tagcf"])["run"]) if b"tagcf" in metadata else None
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as broken:
+        facts = {"path": path, "detail": broken, "command": f"tagcf effects {workspace.root}"}
+        raise OutputError("error.broken_output", **facts) from broken
 
 
 def as_doubted(stored: TagEffects, found: TagEffects) -> TagEffects | None:

@@ -10,11 +10,13 @@ import numpy as np
 from tagcf.recommend.explain.explanation import Asked
 from tagcf.recommend.listing import Showing, blocked_from, choose, listed
 from tagcf.recommend.pipeline import Candidates, Request, find_candidates
-from tagcf.recommend.steer import Rule, acting
+from tagcf.recommend.requested import Who
+from tagcf.recommend.steer import Rule, acting, first_of
 from tagcf.recommend.train import Trained
+from tagcf.text import listing, say
 from tagcf.types import Acted, Codes, Ranking, Reason
 
-Who = str | Sequence[str]  # a user, or a history of items, oldest first
+FEW = 3  # unknown ids that a note names
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def ask(
         items, times = catalogue.find(who), np.full(len(who), np.nan)
     known: Codes = items[items >= 0]
     if unknown := int(items.size - known.size):
-        notes.append(Reason("recommend.note_unknown_events", (("n", unknown),)))
+        strange = [str(one) for one, at in zip(who, items.tolist(), strict=False) if at < 0]
+        facts = (("n", unknown), ("items", first_ids(strange)))
+        notes.append(Reason("recommend.note_unknown_events", facts))
         times = times[items >= 0]
     groups = people.levels_of(segments)
     notes += _notes_on_segments(trained, asking.segments, groups, empty=not known.size)
@@ -61,7 +65,9 @@ def ask(
         found = catalogue.find(candidates)
         allowed = np.unique(found[found >= 0])
         if lost := int((found < 0).sum()):
-            notes.append(Reason("recommend.note_unknown_candidates", (("n", lost),)))
+            strange = [str(candidates[at]) for at in np.flatnonzero(found < 0).tolist()]
+            facts = (("n", lost), ("items", first_ids(strange)))
+            notes.append(Reason("recommend.note_unknown_candidates", facts))
     rules = acting(asking.rules, catalogue, user, segments, asking.channel)
     hidden = known if asking.exclude_seen else known[:0]
     request = Request(known, at, hidden, allowed, rules, groups=groups)
@@ -69,16 +75,21 @@ def ask(
     return Asked(user, request, times, acted, tuple(notes), trained.simulated)
 
 
+def first_ids(ids: Sequence[str]) -> str:
+    """Name a few ids, and say whether there are more."""
+    few = listing(dict.fromkeys(ids[:FEW]))
+    return few if len(ids) <= FEW else say("recommend.and_more", names=few)
+
+
 def _notes_on_segments(
     trained: Trained, asked: Mapping[str, str], groups: tuple[int, ...], *, empty: bool
 ) -> list[Reason]:
     """What stands for a history that is empty, and segments that do not exist."""
-    levels = trained.people.levels
-    told = [f"{name}={level}" for name, level in asked.items()]
+    levels, known = trained.people.levels, dict(trained.people.segments)
     notes = [
-        Reason("recommend.note_unknown_segment", (("segment", one),))
-        for one in told
-        if one not in levels
+        _unknown_segment(name, level, known)
+        for name, level in asked.items()
+        if level not in known.get(name, ())
     ]
     if empty and groups and trained.models.terms.segments is not None:
         names = ", ".join(levels[one] for one in groups)
@@ -86,6 +97,15 @@ def _notes_on_segments(
     elif empty:
         notes.append(Reason("recommend.note_empty_history"))
     return notes
+
+
+def _unknown_segment(name: str, level: str, known: Mapping[str, Sequence[str]]) -> Reason:
+    """Say what there is: the levels of the column, or the columns."""
+    there = known.get(name)
+    facts = (("segment", f"{name}={level}"), ("name", name))
+    if there is None:
+        return Reason("recommend.note_unknown_column", (*facts, ("known", first_of([*known]))))
+    return Reason("recommend.note_unknown_segment", (*facts, ("known", first_of(there))))
 
 
 def _acted(trained: Trained, version: str, request: Request, asking: Asking) -> Acted:
@@ -110,7 +130,8 @@ def _acted(trained: Trained, version: str, request: Request, asking: Asking) -> 
 
 def make_list(trained: Trained, asked: Asked, showing: Showing) -> Ranking:
     """Rank, choose, and tell why."""
-    models, catalogue, request = trained.models, trained.catalogue, asked.request
+    models, catalogue = trained.models, trained.catalogue
+    request = replace(asked.request, least=showing.k)
     found = find_candidates(models, catalogue, request)
     shown = choose(found, catalogue, showing)
     explored = showing.explore > 0

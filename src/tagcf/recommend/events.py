@@ -32,7 +32,7 @@ def parse_events(events: Any) -> Iterator[Event]:
     Raises
     ------
     DataError
-        A column is missing, or a row is something else.
+        A column is missing, a row is something else, or an id is no text that can be stored.
     """
     if isinstance(events, pa.Table):
         events = pl.DataFrame(pl.from_arrow(events))
@@ -46,7 +46,10 @@ def parse_events(events: Any) -> Iterator[Event]:
     else:
         rows = events
     for row in rows:
-        yield _event(row)
+        event = _event(row)
+        if not (_storable(event[0]) and _storable(event[1])):
+            raise DataError("recommend.event_id", row=repr(event))
+        yield event
 
 
 def _event(row: Any) -> Event:
@@ -59,6 +62,15 @@ def _event(row: Any) -> Event:
         return _text(user), _text(item), _seconds(ts)
     except (KeyError, TypeError, ValueError) as wrong:
         raise DataError("recommend.event_row", row=repr(row)) from wrong
+
+
+def _storable(text: str) -> bool:
+    """Whether it is Unicode; bytes that were no UTF-8 come in as half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(value: Any) -> str:

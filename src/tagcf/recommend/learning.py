@@ -52,12 +52,13 @@ def learned(trained: Trained) -> Trained:
     if not isinstance(fitted, FittedLinear):
         raise EstimationError("recommend.cannot_learn", model=trained.settings.model)
     before, after = trained.people.before_and_after()
-    trained.people.settle()
-    return _refitted(trained, fitted.update(before, after, trained.people.learned))
+    people = trained.people.settled()
+    fitted = fitted.update(before, after, people.learned)
+    return _refitted(replace(trained, people=people), fitted)
 
 
 def forgotten(trained: Trained, user: str) -> tuple[Trained, Forgotten]:
-    """Take a user out of the histories (in place), the model, and the ranker's rows (in place).
+    """Take a user out of the histories, the model, and the ranker's rows (these in place).
 
     Raises
     ------
@@ -67,7 +68,8 @@ def forgotten(trained: Trained, user: str) -> tuple[Trained, Forgotten]:
     people, models = trained.people, trained.models
     at = people.require(user)
     events = len(people.history(at)[0])
-    was = people.forget(at)
+    people, was = people.without(at)
+    trained = replace(trained, people=people)
     left: list[str] = []
     if trained.roles is not None:
         trained = replace(trained, roles=trained.roles.without(at))

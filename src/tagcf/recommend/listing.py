@@ -69,7 +69,7 @@ def listed(
     shares = attribute(
         models.fitted, request.history, shown.item, n_items, found.serving, models.retriever
     )
-    names = [catalogue.ids[request.history[e]] for e in shares.place]
+    names = [catalogue.ids[one] for one in request.history[shares.place].tolist()]
     because = told(shares, names, times[shares.place], found.model[at])
     traces = steered_of(found, request, at) if request.rules else []
     serving = found.serving
@@ -112,11 +112,13 @@ def steered_of(
     found: Candidates, request: Request, at: NDArray[np.int64]
 ) -> list[tuple[Steered, ...]]:
     """What each rule did to the candidates at some places."""
-    rank = found.ranks()[at].tolist()
+    rank = found.ranks(at).tolist()
     traces: list[list[Steered]] = [[] for _ in rank]
     for r, one in enumerate(request.rules):
         moved = found.change[r, at].tolist()
-        without = found.ranks(without=r)[at].tolist()
+        if not any(moved):
+            continue
+        without = found.ranks(at, without=r).tolist()
         for j, change in enumerate(moved):
             if change != 0.0:
                 before = without[j] if found.entered[at[j]] else None

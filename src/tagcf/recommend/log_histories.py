@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tagcf.data.ingest import NOBODY
 from tagcf.errors import EstimationError, UnknownNameError
 from tagcf.recommend.histories import Histories
 from tagcf.settings import RecommendSettings
@@ -16,8 +17,8 @@ def log_histories(log: EventLog, settings: RecommendSettings | None = None) -> H
 
     An event is positive where the outcome ``[recommend] positive`` (default: the first logged)
     reaches ``positive_from`` (default 1, and 0.5 for rates); without outcomes every row is. Rows
-    of unknown users are left out, and a row that repeats user, item and time of another. Rows at
-    the same time keep the order of the log.
+    without a user belong to no history and are left out, and a row that repeats user, item and time
+    of another. Rows at the same time keep the order of the log.
 
     Parameters
     ----------
@@ -29,10 +30,13 @@ def log_histories(log: EventLog, settings: RecommendSettings | None = None) -> H
     UnknownNameError
         The log has no such outcome.
     EstimationError
-        The outcome is real and no threshold is given, or no event is positive.
+        The outcome is real and no threshold is given, no event is positive, or no row has a user.
     """
     column, threshold = _column(log, settings or RecommendSettings())
-    parts = [_positive(batch, column, threshold) for batch in log.batches()]
+    nobody = _nobody(log)
+    if nobody.all():
+        raise EstimationError("recommend.no_users", rows=f"{log.n_rows:,}")
+    parts = [_positive(batch, column, threshold, nobody) for batch in log.batches()]
     if not sum(len(part[0]) for part in parts):
         raise EstimationError("recommend.no_events", rows=f"{log.n_rows:,}")
     user, item, ts = (np.concatenate(of) for of in zip(*parts, strict=True))
@@ -40,8 +44,17 @@ def log_histories(log: EventLog, settings: RecommendSettings | None = None) -> H
     return Histories.from_events(user[kept], item[kept], ts[kept], len(log.users), len(log.items))
 
 
-def _positive(batch: EventBatch, column: int, threshold: float) -> tuple[Codes, Codes, Floats]:
-    known = (batch.user >= 0) & (batch.item >= 0)
+def _nobody(log: EventLog) -> Mask:
+    """(U + 1,) True for ids that are nobody's; the last stands for rows without an id (-1)."""
+    ids = [str(one) for one in log.users.ids.to_pylist()]
+    alone = ids == [NOBODY]  # the log has no users at all
+    return np.array([alone or not one.strip() for one in ids] + [True])
+
+
+def _positive(
+    batch: EventBatch, column: int, threshold: float, nobody: Mask
+) -> tuple[Codes, Codes, Floats]:
+    known = ~nobody[batch.user] & (batch.item >= 0)
     if column >= 0:
         value, weight = batch.outcomes[:, column], batch.weights[:, column]
         known &= (weight > 0) & (value >= threshold)

@@ -4,7 +4,7 @@
 
     current.json                  the version that is loaded; replaced last, atomically
     <version>-<run>/head.json     settings, names, and the size of every other file
-                    arrays.npz    histories, tags, segments
+                    arrays.npz    histories, events since, tags, segments
                     model.npz     tables and statistics of linear parts
                     weights-0.npz a transformer, where there is one
                     ranker.npz    predicted outcomes, where there are any
@@ -37,10 +37,9 @@ from tagcf.errors import OutputError
 from tagcf.recommend.baselines.co_visitation import FittedCoVisitation
 from tagcf.recommend.catalogue import Catalogue
 from tagcf.recommend.explain.tag_evidence import TagEvidence
-from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.member_store import linear_arrays, linear_of, pair_arrays, pairs_of
-from tagcf.recommend.people import People
+from tagcf.recommend.people_store import people_arrays, people_of
 from tagcf.recommend.pipeline import Models
 from tagcf.recommend.rank.store import load_ranker, save_ranker
 from tagcf.recommend.rank.utility import Utility
@@ -60,7 +59,7 @@ from tagcf.recommend.train import Trained, side_of
 from tagcf.settings import RecommendSettings
 from tagcf.types import IdMap, TagReason
 
-FORMAT = 2  # goes up when the layout changes
+FORMAT = 3  # goes up when the layout changes
 POINTER, HEAD = "current.json", "head.json"
 _STAGING = ".staging-"
 _VERSION = re.compile(r"model-[0-9a-f]{10}(\+\d+)*-[0-9a-f]{8}")
@@ -111,9 +110,12 @@ def load_trained(home: Path) -> Trained:
 
 def _current(home: Path) -> Path:
     try:
-        return home / str(json.loads((home / POINTER).read_text("utf-8"))["folder"])
+        folder = str(json.loads((home / POINTER).read_text("utf-8"))["folder"])
     except (OSError, ValueError, KeyError, TypeError) as broken:
         raise OutputError("recommend.model_broken", path=home, detail=broken) from broken
+    if not _VERSION.fullmatch(folder):  # a pointer leads to no other place
+        raise OutputError("recommend.model_broken", path=home, detail=f"{POINTER}: {folder!r}")
+    return home / folder
 
 
 def _load(home: Path, folder: Path) -> Trained:
@@ -151,12 +153,9 @@ def _check(home: Path, folder: Path, head: dict[str, Any]) -> None:
 # ── writing ─────────────────────────────────────────────────────────────────
 def _write_parts(folder: Path, trained: Trained) -> dict[str, Any]:
     people, catalogue, models = trained.people, trained.catalogue, trained.models
-    carried, learned = catalogue.carried, people.learned
+    carried = catalogue.carried
     arrays: dict[str, Any] = {
-        "indptr": learned.indptr,
-        "item": learned.item,
-        "ts": learned.ts,
-        "segment_of": people.segment_of,
+        **people_arrays(people),
         "strength": carried.data,
         "columns": carried.indices,
         "starts": carried.indptr,
@@ -236,13 +235,12 @@ def _read_parts(folder: Path, head: dict[str, Any]) -> Trained:
     )
     settings = RecommendSettings.model_validate(head["settings"])
     ranker = load_ranker(folder / "ranker.npz") if head["ranker"] else None
-    learned = Histories(arrays["indptr"], arrays["item"], arrays["ts"], len(items))
     segments = tuple((name, tuple(levels)) for name, levels in head["segments"])
     utility = Utility(dict(settings.utility)) if settings.utility else None
     catalogue = Catalogue(IdMap(pa.array(items, pa.string())), tags, carried, head["tags_version"])
-    people = People.of(users, learned, segments, arrays["segment_of"])
+    people = people_of(arrays, users, segments, len(items))
     roles, choices = roles_of(parts, head["roles"]), choices_of(head["choices"])
-    terms = terms_of(parts, choices, side_of(catalogue, people, roles), learned)
+    terms = terms_of(parts, choices, side_of(catalogue, people, roles), people.learned)
     fitted = _read_model(folder, head["model"])
     return Trained(
         models=Models(fitted, ranker, utility, settings.candidates, head["unit"], terms),

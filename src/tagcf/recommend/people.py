@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import sparse
@@ -18,16 +17,23 @@ from tagcf.types import Codes, Floats
 NEAR = 2_000  # ids looked through for a name near to an unknown one
 
 
-@dataclass(slots=True)
+Lived = tuple[Codes, Floats]  # items and times, oldest first; replaced whole, never changed
+
+
+@dataclass(frozen=True, slots=True)
 class People:
-    """Users by their ids. Changed in place by `add` and `forget`."""
+    """Users by their ids. `add` adds in place; `settled` and `without` give other people.
+
+    One thread may add while others read: a reader finds a user's events as they are before or
+    after one, and a user once there is an event of theirs.
+    """
 
     ids: list[str]
     position: dict[str, int]
     learned: Histories  # of the first users; those who came later have none
     segments: tuple[tuple[str, tuple[str, ...]], ...]  # names and levels
     segment_of: Codes  # (U, S) of the users who were learned from; -1 unknown
-    recent: dict[int, tuple[list[float], list[int]]] = field(default_factory=dict)
+    recent: dict[int, Lived] = field(default_factory=dict)  # of those with events since
 
     @staticmethod
     def of(
@@ -66,11 +72,10 @@ class People:
     def history(self, user: int) -> tuple[Codes, Floats]:
         """Items and times of a user, oldest first."""
         item, ts = self._learned(user)
-        if user not in self.recent:
+        came = self.recent.get(user)
+        if came is None:
             return item, ts
-        times, items = self.recent[user]
-        item = np.concatenate([item, np.array(items, np.int32)])
-        ts = np.concatenate([ts, np.array(times)])
+        item, ts = np.concatenate([item, came[0]]), np.concatenate([ts, came[1]])
         if not np.isfinite(ts).all():
             return item, ts
         order = np.argsort(ts, kind="stable")
@@ -116,20 +121,21 @@ class People:
 
     def add(self, user: str, item: int, ts: float) -> bool:
         """Take in one event, in the order of time; False where it repeats one."""
-        at = self.position.get(user)
-        if at is None:
+        at = self.position.get(user, -1)
+        new = at < 0
+        if new:
             at = len(self.ids)
             self.ids.append(user)
-            self.position[user] = at
         items, times = self._learned(at)
-        if np.isfinite(ts) and bool(((items == item) & (times == ts)).any()):
-            return False
-        own_ts, own = self.recent.setdefault(at, ([], []))
-        place = bisect_right(own_ts, ts) if np.isfinite(ts) else len(own_ts)
-        if any(own_ts[k] == ts and own[k] == item for k in range(place)):
-            return False
-        own_ts.insert(place, ts)
-        own.insert(place, item)
+        own, own_ts = self.recent.get(at, (items[:0], times[:0]))
+        place = own.size
+        if np.isfinite(ts):
+            place = int(np.searchsorted(own_ts, ts, "right"))
+            if _there(items, times, item, ts) or _there(own, own_ts, item, ts):
+                return False
+        self.recent[at] = _with_event(own, own_ts, place, item, ts)
+        if new:
+            self.position[user] = at  # last: who is found has an event
         return True
 
     def before_and_after(self) -> tuple[Histories, Histories]:
@@ -139,40 +145,48 @@ class People:
         pairs = [(self._learned(user), self.history(user)) for user in changed]
         return _joined([one for one, _ in pairs], n), _joined([two for _, two in pairs], n)
 
-    def settle(self) -> None:
-        """Make the present histories the learned ones."""
-        came = [
-            (user, item, ts)
-            for user, (times, items) in self.recent.items()
-            for item, ts in zip(items, times, strict=True)
-        ]
-        old, new = self.learned, [np.array(one) for one in zip(*came, strict=True)]
-        if new:
-            self.learned = Histories.from_events(
-                np.concatenate([old.user, new[0]]),
-                np.concatenate([old.item, new[1]]).astype(np.int32),
-                np.concatenate([old.ts, new[2]]),
-                len(self.ids),
-                old.n_items,
-            )
-        self.recent.clear()
+    def settled(self) -> People:
+        """Give the same people with their present histories as the learned ones."""
+        old = self.learned
+        user = [np.full(items.size, at, np.int32) for at, (items, _) in self.recent.items()]
+        came = list(self.recent.values())
+        learned = Histories.from_events(
+            np.concatenate([old.user, *user]),
+            np.concatenate([old.item, *(items for items, _ in came)]),
+            np.concatenate([old.ts, *(times for _, times in came)]),
+            len(self.ids),
+            old.n_items,
+        )
         missing = len(self.ids) - len(self.segment_of)
-        if missing > 0:
-            filler = np.full((missing, len(self.segments)), -1, np.int32)
-            self.segment_of = np.vstack([self.segment_of, filler])
+        filler = np.full((missing, len(self.segments)), -1, np.int32)
+        segment_of = np.vstack([self.segment_of, filler])
+        return replace(self, learned=learned, segment_of=segment_of, recent={})
 
-    def forget(self, user: int) -> Histories:
-        """Take a user out, name and all; returns what had been learned from them."""
+    def without(self, user: int) -> tuple[People, Histories]:
+        """Give people without a user, name and all, and what had been learned from them."""
         was = _joined([self._learned(user)], self.learned.n_items)
-        self.recent.pop(user, None)
-        if user < len(self.learned):
-            kept = np.ones(self.learned.item.size, np.bool_)
-            kept[self.learned.indptr[user] : self.learned.indptr[user + 1]] = False
-            self.learned = self.learned.where(kept)
-            self.segment_of[user] = -1
-        del self.position[self.ids[user]]
-        self.ids[user] = ""
-        return was
+        learned, segment_of = self.learned, self.segment_of
+        if user < len(learned):
+            kept = np.ones(learned.item.size, np.bool_)
+            kept[learned.indptr[user] : learned.indptr[user + 1]] = False
+            learned, segment_of = learned.where(kept), segment_of.copy()
+            segment_of[user] = -1
+        left = People.of(
+            [*self.ids[:user], "", *self.ids[user + 1 :]], learned, self.segments, segment_of
+        )
+        recent = {at: one for at, one in self.recent.items() if at != user}
+        return replace(left, recent=recent), was
+
+
+def _there(items: Codes, times: Floats, item: int, ts: float) -> bool:
+    return bool(((items == item) & (times == ts)).any())
+
+
+def _with_event(items: Codes, times: Floats, place: int, item: int, ts: float) -> Lived:
+    return (
+        np.concatenate([items[:place], np.array([item], np.int32), items[place:]]),
+        np.concatenate([times[:place], [ts], times[place:]]),
+    )
 
 
 def _joined(parts: Sequence[tuple[Codes, Floats]], n_items: int) -> Histories:

@@ -18,12 +18,12 @@ from tagcf.recommend.retrieval.contract import Retriever
 from tagcf.recommend.retrieval.pool import Pool, Wanted, pool_of
 from tagcf.recommend.scoring import Fitted
 from tagcf.recommend.steer import Acting, add_boosts
-from tagcf.recommend.terms.fitted import NO_TERMS, Terms, serve
+from tagcf.recommend.steering.kernels import block_candidates, boost_candidates, ranks_at
+from tagcf.recommend.terms.fitted import NO_TERMS, Terms, all_finite, serve
 from tagcf.recommend.terms.serving import Serving
+from tagcf.recommend.top.order import best, falling, first_of, near_best
 from tagcf.types import Codes, Floats, Mask
 
-SAMPLED = 16  # every so many-th score is in the sample
-LOWEST = np.finfo(np.float32).min
 BLOCKED = 100  # blocked items looked at, to tell which of them the list would have had
 
 
@@ -61,6 +61,7 @@ class Request:
     rules: tuple[Acting, ...]
     kept: tuple[int, ...] = ()  # looked at whether or not they are candidates
     groups: tuple[int, ...] = ()  # levels of segments that the user is in
+    least: int = 0  # candidates at least, where a list is longer than there are by the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +97,23 @@ class Candidates:
     def rank_of(self, item: int) -> int | None:
         """Rank among what is not blocked, from 1; None where it is no candidate or blocked."""
         at = np.flatnonzero(self.item == item)
-        rank = int(self.ranks()[at[0]]) if at.size else 0
+        rank = int(self.ranks(at[:1])[0]) if at.size else 0
         return rank or None
 
-    def ranks(self, without: int | None = None) -> NDArray[np.int64]:
-        """(n,) ranks among what is not blocked, from 1; 0 where blocked.
+    def ranks(self, at: NDArray[np.int64], without: int | None = None) -> NDArray[np.int64]:
+        """(m,) ranks, among what is not blocked and from 1, of candidates; 0 of blocked ones.
 
         Parameters
         ----------
+        at
+            (m,) their places.
         without
             A rule that is not to act.
         """
-        out = np.zeros(self.item.size, np.int64)
         if without is None:
-            at = np.flatnonzero(self.open)
-        else:
-            at = np.flatnonzero(self.open | (self.blocked == without))
-            at = at[np.argsort(self.change[without][at] - self.score[at], kind="stable")]
-        out[at] = np.arange(1, at.size + 1)
-        return out
+            return np.asarray(ranks_at(at, self.score, self.open))
+        free = self.open | (self.blocked == without)
+        return np.asarray(ranks_at(at, self.score - self.change[without], free))
 
 
 def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> Candidates:
@@ -133,18 +132,16 @@ def find_candidates(models: Models, catalogue: Catalogue, request: Request) -> C
     change = np.zeros((len(request.rules), pool.size))
     blocked = np.full(pool.size, -1, np.int64)
     if request.rules:
-        place = np.full(len(catalogue.items), -1, np.int64)
+        place = np.full(len(catalogue.items), -1, np.int32)
         place[pool] = np.arange(pool.size)
         for r, one in enumerate(request.rules):
-            at = place[one.items]
-            there = at >= 0
             if one.rule.block:
-                first = at[there][blocked[at[there]] < 0]
-                blocked[first] = r
+                block_candidates(one.items, r, place, blocked)
             else:
-                change[r, at[there]] = one.weight * unit * one.strength[there]
+                weight = one.strength.dtype.type(one.weight * unit)
+                boost_candidates(one.items, one.strength, weight, place, change[r])
     score = own + change.sum(axis=0)
-    order = np.argsort(-score, kind="stable")
+    order = falling(score)
     return Candidates(
         item=pool[order],
         score=score[order],
@@ -174,9 +171,10 @@ def _scored(models: Models, request: Request, n_items: int) -> _Scored:
     """Score all items, and hand on the best."""
     serving = _served(models, request, n_items)
     scores = serving.served.scores[0]
-    usable = np.isfinite(scores)
-    unusable = scores.size - int(np.count_nonzero(usable))
-    if unusable:
+    unusable = 0
+    if not all_finite(scores):
+        usable = np.isfinite(scores)
+        unusable = scores.size - int(np.count_nonzero(usable))
         scores = np.where(usable, scores, np.nan).astype(np.float32)
     item, entered = _pool(models, scores, unusable, request)
     pool = Pool(item, scores[item].astype(np.float64), entered)
@@ -191,19 +189,22 @@ def _retrieved(models: Models, retriever: Retriever, request: Request, n_items: 
         return np.asarray(models.fitted.scores(history)[0])
 
     wanted = Wanted(
-        models.candidates, BLOCKED, request.hidden, request.allowed, request.rules, request.kept
-    )
+        max(models.candidates, request.least), BLOCKED,
+        request.hidden, request.allowed, request.rules, request.kept,
+    )  # fmt: skip
     return _Scored(pool_of(retriever.asked(request.history), wanted), every)
 
 
 def _served(models: Models, request: Request, n_items: int) -> Serving:
     """Score all items, with the terms."""
-    history, groups = Histories.of([request.history.tolist()], n_items), None
+    size = request.history.size
+    history = Histories(np.array([0, size]), request.history, np.full(size, np.nan), n_items)
+    groups = None
     prior = models.terms.segments
     if request.groups and prior is not None:
         level = np.array(request.groups)
         place = np.zeros(level.size, np.int64), level
-        groups = sparse.csr_array((np.ones(level.size), place), shape=(1, len(prior.lift)))
+        groups = sparse.csr_array((np.ones(level.size), place), shape=(1, len(prior.events)))
     served = serve(models.fitted, models.terms, history, groups)
     return Serving(models.terms, served, request.history, groups, n_items)
 
@@ -220,60 +221,56 @@ def _pool(
         shown = request.allowed[~np.isnan(scores[request.allowed])]
         free[shown] = scores[shown]
     free[request.hidden] = -np.inf
-    n = models.candidates
-    plain = best(free, n)
+    n = max(models.candidates, request.least)
+    near, edge = near_best(free, n)
+    plain = first_of(near, free[near], n)
     pools = [plain]
     if request.rules:
         add_boosts(free, request.rules, spread(scores[plain]))
-        blocks = [one.items for one in request.rules if one.rule.block]
-        if blocks:
-            blocked = blocks[0] if len(blocks) == 1 else np.unique(np.concatenate(blocks))
-            most = blocked[best(free[blocked], BLOCKED)]  # what a list would have had
-            pools.append(most.astype(np.int32))
+        if (blocked := _carriers(request.rules, block=True)).size:
+            some = blocked[free[blocked] >= edge]
+            some = some if some.size >= BLOCKED else blocked
+            pools.append(first_of(some, free[some], BLOCKED))  # what a list would have had
             free[blocked] = -np.inf
-        pools.append(best(free, n))
+        boosted = _carriers(request.rules, block=False)
+        boosted = boosted[free[boosted] >= edge]
+        near = np.concatenate([near[~_marked(boosted, n_items)[near]], boosted])
+        steered = first_of(near, free[near], n)
+        if steered.size < n or free[steered[-1]] < edge:  # others may come in
+            steered = best(free, n)
+        pools.append(steered)
     kept = [item for item in request.kept if np.isfinite(scores[item])]
     if len(pools) == 1 and not kept:
         return plain, np.ones(plain.size, np.bool_)
-    taken = np.zeros(n_items, np.bool_)
+    taken = _marked(plain[:0], n_items)
     parts: list[NDArray[np.integer]] = []
     for part in (*pools, np.array(kept, np.int32)):
         parts.append(part[~taken[part]])
         taken[part] = True
     pool = np.concatenate(parts).astype(np.int32)
-    return pool, _marked([plain], n_items)[pool]
+    return pool, np.arange(pool.size) < plain.size
 
 
-def _marked(parts: Sequence[NDArray[np.integer]], n_items: int) -> Mask:
-    """(I,) whether an item is in any of the parts."""
+def _carriers(rules: Sequence[Acting], *, block: bool) -> Codes:
+    """Items that any rule blocks, or boosts, each once."""
+    parts = [one.items for one in rules if one.rule.block == block]
+    if len(parts) == 1:
+        return parts[0]
+    return np.unique(np.concatenate([*parts, np.empty(0, np.int32)])).astype(np.int32)
+
+
+def _marked(items: NDArray[np.integer], n_items: int) -> Mask:
+    """(I,) whether an item is one of some."""
     found = np.zeros(n_items, np.bool_)
-    for part in parts:
-        found[part] = True
+    found[items] = True
     return found
-
-
-def best(scores: NDArray[np.float32], n: int) -> Codes:
-    """At most n items of largest score, best first, equal ones in their order; −inf is left out."""
-    sample = scores[::SAMPLED]  # tells where about the edge is
-    place = sample.size - 2 * (n // SAMPLED) - SAMPLED
-    if place > 0:
-        near = np.flatnonzero(scores >= max(np.partition(sample, place)[place], LOWEST))
-        if n <= near.size < scores.size // 2:
-            return near[best(scores[near], n)].astype(np.int32)
-    if n < scores.size:
-        edge = np.partition(scores, scores.size - n)[scores.size - n]
-        found = np.flatnonzero((scores >= edge) & (scores > -np.inf))
-        if found.size > n:  # of those at the edge, the first
-            level = scores[found] == edge
-            room = n - int((~level).sum())
-            found = np.concatenate([found[~level], found[level][:room]])
-    else:
-        found = np.flatnonzero(scores > -np.inf)
-    order = np.lexsort((found, -scores[found]))
-    return found[order].astype(np.int32)
 
 
 def spread(scores: NDArray[np.floating] | Sequence[float]) -> float:
     """Standard deviation of candidates' scores; 1 where they are all alike."""
-    found = float(np.std(np.asarray(scores, np.float64))) if len(scores) else 0.0
+    values = np.asarray(scores, np.float64)
+    if not values.size:
+        return 1.0
+    lead = values - values.mean()
+    found = float(np.sqrt(lead @ lead / values.size))
     return found if found > 0 else 1.0

@@ -10,13 +10,22 @@ from typing import Any
 import numpy as np
 
 from tagcf.errors import QuestionError
-from tagcf.recommend.asking import Asking, Who, ask, make_list
+from tagcf.recommend.asking import Asking, ask, make_list
 from tagcf.recommend.described import Described
 from tagcf.recommend.events import Updated, parse_events
 from tagcf.recommend.explain.explanation import explain_item
 from tagcf.recommend.learning import Forgotten, forgotten, learned, take_in
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.listing import Showing
+from tagcf.recommend.requested import (
+    Who,
+    asked_of,
+    history_of,
+    ids_of,
+    length_of,
+    seed_of,
+    share_of,
+)
 from tagcf.recommend.roles import roles_of
 from tagcf.recommend.steer import Rule, check_rules
 from tagcf.recommend.train import train
@@ -28,7 +37,11 @@ from tagcf.types import EventLog, Explanation, Ranking, TagEffects, TagMatrix
 class Recommender(Described):
     """Lists with reasons. Made by `fit` or `load`; ids are the platform's own throughout.
 
-    `recommend` and `explain` change nothing; `update`, `learn` and `forget` change the object.
+    `recommend` and `explain` change nothing; `update`, `learn`, `forget`, `steered_by` and `save`
+    change the object. Any number of threads may read while one changes it: a list is made of the
+    model as it was when the list was begun, and of histories with each event of an `update` or
+    without; only predicted outcomes of a user who is forgotten change at once. Changes are to
+    come from one thread at a time; a lock around them is the caller's.
     """
 
     @classmethod
@@ -82,7 +95,7 @@ class Recommender(Described):
         tell = progress or (lambda _: None)
         trained = train(
             log, tags, effects, chosen, roles,
-            threshold=threshold, seed=seed, search=search, tell=tell,
+            threshold=threshold, seed=seed, search=search, rules=rules, tell=tell,
         )  # fmt: skip
         return cls(replace(trained, origin=origin)).steered_by(rules)
 
@@ -92,9 +105,9 @@ class Recommender(Described):
         Raises
         ------
         UnknownNameError
-            A tag or a segment column that does not exist.
+            A tag, segment column or level that does not exist. A user may come later.
         """
-        check_rules(rules, self.catalogue, [name for name, _ in self.people.segments])
+        check_rules(rules, self.catalogue, self.people.segments)
         self._trained = replace(self._trained, rules=tuple(rules))
         return self
 
@@ -141,20 +154,18 @@ class Recommender(Described):
         UnknownNameError
             A user, or a rule's tag, that does not exist.
         QuestionError
-            k below 1, or neither or both of users and histories.
+            k is no whole number from 1, explore no share, seed no whole number from 0, neither or
+            both of users and histories are given, or an id stands in the place of a list of ids.
         """
-        if (users is None) == (histories is None):
-            raise QuestionError("recommend.users_or_histories")
-        _positive(k)
-        who: Sequence[Who] = [users] if isinstance(users, str) else users or histories or []
-        rng = np.random.default_rng(seed)
-        showing = Showing(k, self.settings.diversity, explore, rng)
-        asking = Asking(channel, segments or {}, (*self._trained.rules, *rules), exclude_seen)
+        who = asked_of(users, histories)
+        allowed = None if candidates is None else ids_of(candidates, "candidates")
+        k, explore, rng = length_of(k), share_of(explore), np.random.default_rng(seed_of(seed))
+        trained, version = self._trained, self.version  # as they are now, for the whole request
+        check_rules(rules, trained.catalogue, trained.people.segments)
+        showing = Showing(k, trained.settings.diversity, explore, rng)
+        asking = Asking(channel, segments or {}, (*trained.rules, *rules), exclude_seen)
         return [
-            make_list(
-                self._trained, ask(self._trained, self.version, one, asking, candidates), showing
-            )
-            for one in who
+            make_list(trained, ask(trained, version, one, asking, allowed), showing) for one in who
         ]
 
     def explain(
@@ -182,13 +193,15 @@ class Recommender(Described):
         """
         if (user is None) == (history is None):
             raise QuestionError("recommend.users_or_histories")
-        _positive(k)
-        code = self.catalogue.require(item)
-        who: Who = history or [] if user is None else user
-        asking = Asking(channel, segments or {}, (*self._trained.rules, *rules), exclude_seen)
-        asked = ask(self._trained, self.version, who, asking)
-        found = explain_item(self.models, self.catalogue, self.evidence, asked, code, k)
-        return replace(found, roles=roles_of(self._trained.roles, self.people, user))
+        k = length_of(k)
+        trained = self._trained  # as it is now
+        check_rules(rules, trained.catalogue, trained.people.segments)
+        code = trained.catalogue.require(item)
+        who: Who = history_of(history) if user is None else str(user)
+        asking = Asking(channel, segments or {}, (*trained.rules, *rules), exclude_seen)
+        asked = ask(trained, self.version, who, asking)
+        found = explain_item(trained.models, trained.catalogue, trained.evidence, asked, code, k)
+        return replace(found, roles=roles_of(trained.roles, trained.people, user))
 
     # ── what changes ────────────────────────────────────────────────────────
     def update(self, events: Any) -> Updated:
@@ -223,7 +236,7 @@ class Recommender(Described):
         EstimationError
             The model is not linear.
         """
-        count = sum(len(items) for _, items in self.people.recent.values())
+        count = sum(items.size for items, _ in self.people.recent.values())
         if not count:
             return 0
         self._trained = learned(self._trained)
@@ -232,8 +245,9 @@ class Recommender(Described):
     def forget(self, user: str) -> Forgotten:
         """Forget a user: name, history, and what the model learned from them.
 
-        The linear model then equals one trained without the user, bit for bit. Means of items
-        in predicted outcomes, and the weights of a transformer, keep traces until `tagcf train`.
+        The linear model and its terms then equal those trained without the user's events, bit for
+        bit, with the same hyper-parameters. These, means of items in predicted outcomes, and the
+        weights of a transformer keep traces until `tagcf train`.
 
         Raises
         ------
@@ -248,14 +262,13 @@ class Recommender(Described):
     def save(self, path: str | Path) -> Path:
         """Write everything into the folder `path`, whole or not at all; no pickle.
 
-        Events since training are learned first where the model is linear.
+        Events since training are learned first where the model is linear; otherwise they are kept
+        beside what was learned from.
         """
         from tagcf.recommend.model_store import save_trained
 
         if isinstance(self.models.fitted, FittedLinear):
             self.learn()
-        else:
-            self.people.settle()
         return save_trained(Path(path), replace(self._trained, version=self.version))
 
     @classmethod
@@ -270,8 +283,3 @@ class Recommender(Described):
         from tagcf.recommend.model_store import load_trained
 
         return cls(load_trained(Path(path)))
-
-
-def _positive(k: int) -> None:
-    if k < 1:
-        raise QuestionError("recommend.bad_k", k=k)

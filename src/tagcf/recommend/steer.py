@@ -20,8 +20,11 @@ from numpy.typing import NDArray
 
 from tagcf.errors import SettingsError, UnknownNameError
 from tagcf.recommend.catalogue import Catalogue
+from tagcf.recommend.steering.kernels import add_boost
 from tagcf.text import did_you_mean
 from tagcf.types import Codes, Floats
+
+MOST_NAMED = 20  # in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +125,48 @@ def acting(
     return tuple(found)
 
 
-def check_rules(rules: Sequence[Rule], catalogue: Catalogue, segments: Sequence[str]) -> None:
-    """Find every tag and segment column now, so that a request does not fail on them.
+def check_rules(
+    rules: Sequence[Rule],
+    catalogue: Catalogue,
+    segments: Sequence[tuple[str, Sequence[str]]],
+) -> None:
+    """Find every tag and segment now, so that no rule is in vain.
+
+    Users are not looked for: they come by `update`, too.
+
+    Parameters
+    ----------
+    segments
+        Columns and their levels.
 
     Raises
     ------
     UnknownNameError
-        A tag or a segment column that does not exist, with the nearest names.
+        A tag, segment column or level that does not exist, with the nearest names.
     """
     for rule in rules:
         catalogue.names.require(rule.tag)
-        column = (rule.segment or "").partition("=")[0].strip()
-        if column and column not in segments:
-            raise UnknownNameError(
-                "recommend.rule_unknown_segment",
-                name=column,
-                hint=did_you_mean(column, segments),
-                known=", ".join(segments) or "—",
-            )
+        if rule.segment is not None:
+            column, _, level = (part.strip() for part in rule.segment.partition("="))
+            _check_segment(column, level, dict(segments))
+
+
+def _check_segment(column: str, level: str, segments: Mapping[str, Sequence[str]]) -> None:
+    if column not in segments:
+        known, near = ", ".join(segments) or "—", did_you_mean(column, segments)
+        raise UnknownNameError(
+            "recommend.rule_unknown_segment", name=column, hint=near, known=known
+        )
+    levels = segments[column]
+    if level not in levels:
+        facts = {"column": column, "hint": did_you_mean(level, levels), "known": first_of(levels)}
+        raise UnknownNameError("recommend.rule_unknown_level", name=level, **facts)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Names as a message lists them, the first of very many."""
+    more = f" … ({len(names)})" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more or "—"
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
@@ -217,4 +244,4 @@ def add_boosts(scores: NDArray[np.float32], rules: Sequence[Acting], unit: float
     """Add boosts, in standard deviations of `unit`, to scores (I,), in place."""
     for one in rules:
         if not one.rule.block:
-            scores[one.items] += np.float32(one.weight * unit) * one.strength.astype(np.float32)
+            add_boost(one.items, one.strength, np.float32(one.weight * unit), scores)

@@ -31,8 +31,8 @@ from tagcf.recommend.retrieval.choose import indexed
 from tagcf.recommend.roles import KnownRoles, known_roles
 from tagcf.recommend.scoring import Fitted, Model
 from tagcf.recommend.sequence.fusion import FusedSearch
-from tagcf.recommend.sequence.transformer import Transformer, transformer_search
-from tagcf.recommend.steer import Rule
+from tagcf.recommend.sequence.transformer import Transformer, needs_torch, transformer_search
+from tagcf.recommend.steer import Rule, check_rules
 from tagcf.recommend.terms.choices import NO_CHOICES, Choices, Side, TermNames
 from tagcf.recommend.terms.fitted import Terms, fit_terms
 from tagcf.recommend.terms.search import ShippedSearch, unsearched
@@ -76,13 +76,18 @@ def train(
     threshold: float,
     seed: int,
     search: bool,
+    rules: Sequence[Rule] = (),
     tell: Callable[[str], None],
 ) -> Trained:
-    """Train everything; see `Recommender.fit`."""
+    """Train everything; see `Recommender.fit`. What would fail later is looked at first."""
+    if settings.model == "transformer" or (settings.model == "fused" and search):
+        needs_torch()
+    _check_utility(settings, log)
     tell("histories")
     histories = log_histories(log, settings)
     carried = on_items_of(log, tags or _no_tags(log))
     catalogue, people, known = gathered(log, histories, carried, roles, threshold)
+    check_rules(rules, catalogue, people.segments)
     tell("model")
     side = side_of(catalogue, people, known)
     made = fit_model(histories, settings, side, carried.strength, seed, search=search)
@@ -225,6 +230,13 @@ def _plain(histories: Histories, name: str, seed: int) -> Model:
 
 def _no_tags(log: EventLog) -> TagMatrix:
     return tags_from_arrays(log.items, sparse.csr_array((len(log.items), 0)), [])
+
+
+def _check_utility(settings: RecommendSettings, log: EventLog) -> None:
+    """Find outcomes of the utility that the log does not have before anything is fitted."""
+    if settings.utility and log.outcomes:
+        names = [one.name for one in (*log.outcomes, *log.derived)]
+        Utility(dict(settings.utility)).of(names, np.zeros((0, len(names))))
 
 
 def _utility(settings: RecommendSettings, ranker: FittedRanker) -> Utility | None:

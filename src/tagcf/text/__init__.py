@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import cache
 from importlib import resources
+from itertools import takewhile
 from typing import Literal
 
 Language = Literal["zh", "en"]
@@ -22,6 +23,8 @@ Language = Literal["zh", "en"]
 _HIDDEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")  # in front of a number
+_ALIKE, _COMPARED = 200, 80  # names that are compared letter by letter, and letters of each
 LINES = "\t\n"  # controls that sentences and pages may contain
 
 _chosen: ContextVar[Language | None] = ContextVar("tagcf_language", default=None)
@@ -78,8 +81,27 @@ def visible(text: str, *, keep: str = "", spelling: str = "[U+{:04X}]") -> str:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return a short "did you mean" clause for the nearest names, or an empty string."""
-    near = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), n=3, cutoff=0.5)
+    alike = difflib.get_close_matches(wrong, list(dict.fromkeys(known)), n=_ALIKE, cutoff=0.5)
+    near = sorted(alike, key=lambda name: _distance(wrong, name))[:3]
     return say("error.did_you_mean", names=listing(near)) if near else ""
+
+
+def _distance(one: str, other: str) -> tuple[int, bool, int, str]:
+    """Order of names near to a wrong one: letters to change (Levenshtein), then other numbers.
+
+    Of names as near as each other those with the same numbers come first, leading zeros aside,
+    then those with the longest start in common.
+    """
+    one, other = one[:_COMPARED], other[:_COMPARED]
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        above, row[0] = row[0], i
+        for j, its in enumerate(other, start=1):
+            above, row[j] = row[j], min(above + (letter != its), row[j] + 1, row[j - 1] + 1)
+    start = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    )
+    return row[-1], _ZEROS.sub("", one) != _ZEROS.sub("", other), -start, other
 
 
 def listing(names: Iterable[str]) -> str:

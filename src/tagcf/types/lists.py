@@ -31,11 +31,17 @@ class TagReason:
 
 @dataclass(frozen=True, slots=True)
 class HistoryReason:
-    """What one event of the history adds to an item's score, in units of the score."""
+    """What one event of the history does for an item's score, in units of the score.
+
+    `share` is its part of the score where it stands. `drop` is what the score loses when the item
+    is scored again without the event: the two differ where a model weighs events by their place,
+    since older ones then move up.
+    """
 
     item: str
     ts: float | None  # epoch seconds
     share: float
+    drop: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +186,8 @@ class WhyNot:
     """Why an item is not in the list.
 
     `removed` is None where it merely ranks below. `rival` is the last item of the list; `lacks`
-    are events that add more to the rival than to the item (share: by how much), `tags` what the
-    rival's tags do that the item lacks.
+    are events whose loss would cost the rival more than the item (share, drop: by how much more),
+    `tags` what the rival's tags do that the item lacks.
     """
 
     removed: Reason | None
@@ -197,13 +203,15 @@ class Change:
 
     kind "without": the history had not had `what` (items); "with": it had had them, last;
     "boost": a boost of the tag in `what` by `weight`; "unsteered": the rule in `what` did not act;
-    "untag", "tag": the item lost or had the tags in `what`, by their effects.
+    "untag", "tag": the item lost or had the tags in `what`, by their effects. `names` is what
+    people call tags in `what`.
     """
 
     kind: Literal["without", "with", "boost", "unsteered", "untag", "tag"]
     what: tuple[str, ...]
     weight: float | None
     rank: int | None  # after the change; None: no longer a candidate
+    names: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +221,9 @@ class Explanation:
     The score is `base` + the shares of all `history` events (exactly, with method "exact";
     with "occlusion" a share is what the score loses without the event) + the values of `terms` +
     what rules added. Where a utility decides, these are of the model's score, which is one of its
-    features. `by_tags` parts the same score by the item's tags, where they tell it.
+    features: `model_score`. `history` has at most ten events, those of `evidence` first: without
+    these `fidelity` and `rank_without_evidence` are. `by_tags` parts the same score by the item's
+    tags, where they tell it.
     """
 
     user: str | None
@@ -237,3 +247,5 @@ class Explanation:
     by_tags: TagScore | None = None
     terms: tuple[ScoreTerm, ...] = ()
     roles: tuple[UserRole, ...] = ()  # that the user surely plays
+    evidence: tuple[HistoryReason, ...] = ()
+    model_score: float | None = None

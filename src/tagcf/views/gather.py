@@ -12,7 +12,7 @@ from tagcf.counterfactual.answer import ask
 from tagcf.counterfactual.prepare import Prepared
 from tagcf.counterfactual.store import open_what_if
 from tagcf.data.read import read_log
-from tagcf.data.tables import item_frame
+from tagcf.data.titles import titles_of
 from tagcf.data.workspace import Workspace
 from tagcf.effects.store import read_effects
 from tagcf.errors import OutputError
@@ -64,7 +64,7 @@ def gather_report(workspace: Workspace, folder: str) -> ReportFacts:
         tag_names=names,
         clusters=tuple(axis.name for axis in log.clusters),
         what_ifs=answers,
-        item_titles=_titles(workspace, answers),
+        item_titles=titles_of(workspace, {one.item for one in answers}),
         truth=read_truth(workspace.root / "truth.parquet") if simulated else (),
         read=log.report,
         simulated=simulated,
@@ -151,20 +151,6 @@ def _popular_carriers(
         if len(found) == CANDIDATES:
             break
     return found
-
-
-def _titles(workspace: Workspace, answers: tuple[WhatIf, ...]) -> dict[str, str]:
-    """Titles of the items asked about: the first column of items.* that a tagger may read."""
-    columns = workspace.settings.content.text
-    if not answers or not columns:
-        return {}
-    items = item_frame(workspace)
-    id_column = workspace.settings.data.item
-    if columns[0] not in items.columns or id_column not in items.columns:
-        return {}
-    asked = items.filter(pl.col(id_column).is_in([answer.item for answer in answers]))
-    pairs = asked.select(id_column, pl.col(columns[0]).cast(pl.String)).iter_rows()
-    return {item: title for item, title in pairs if title}
 
 
 def read_truth(path: Path) -> tuple[TruthRow, ...]:

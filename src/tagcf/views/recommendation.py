@@ -1,10 +1,11 @@
-"""Lists and their reasons as sentences, and as the contract's JSON objects."""
+"""Lists and their reasons as sentences."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
+from math import floor, log10
 
 from tagcf.text import say
 from tagcf.types import (
@@ -14,22 +15,22 @@ from tagcf.types import (
     Fidelity,
     HistoryReason,
     RankedItem,
-    Ranking,
     ScoreTerm,
     Steered,
     TagReason,
     TagScore,
     TagShare,
     UserRole,
-    WhyNot,
 )
+from tagcf.views.item_titles import UNTITLED, Titles, item_named
 from tagcf.views.labels import join, outcome_label, rung_label, tag_name
-from tagcf.views.numbers import plain, scale_of, signed
+from tagcf.views.numbers import MINUS, plain, scale_of, signed
 
 SCORE_DIGITS = 3
+TINY = 1e-5  # written with an exponent
+TAGS_TOLD = 8  # sentences on tags; --json has all
 
 
-# ── sentences ───────────────────────────────────────────────────────────────
 def tag_sentence(reason: TagReason, shares: Collection[str]) -> str:
     """Say what a tag does to an outcome. `shares` are outcomes that are told in points."""
     half = (reason.ci_high - reason.ci_low) / 2
@@ -47,19 +48,94 @@ def tag_sentence(reason: TagReason, shares: Collection[str]) -> str:
     )
 
 
-def event_sentence(reason: HistoryReason) -> str:
-    """Say what an event of the history adds."""
-    return say("recommend.reason_event", item=reason.item, share=signed(reason.share, SCORE_DIGITS))
+def tag_sentences(reasons: Sequence[TagReason], shares: Collection[str]) -> list[str]:
+    """Say what tags do, the first of many."""
+    told = [tag_sentence(one, shares) for one in reasons[:TAGS_TOLD]]
+    more = len(reasons) - len(told)
+    return [*told, say("recommend.more_tags", n=more)] if more else told
 
 
-def fidelity_sentence(fidelity: Fidelity, n: int) -> str:
-    """Say what re-scoring without the evidence gave."""
+def event_sentence(reason: HistoryReason, titles: Titles = UNTITLED) -> str:
+    """Say what an event of the history adds, and what the score is without it."""
+    facts = {
+        "item": item_named(reason.item, titles),
+        "when": "" if reason.ts is None else _when(reason.ts),
+        "share": part_text(reason.share),
+    }
+    if part_text(reason.drop) == facts["share"]:
+        return say("recommend.reason_event", **facts)
+    key = "recommend.reason_event_lower" if reason.drop > 0 else "recommend.reason_event_higher"
+    return say(key, by=score_text(abs(reason.drop)), **facts)
+
+
+def lack_sentence(more: HistoryReason, titles: Titles = UNTITLED) -> str:
+    """Say by how much more an event speaks for the rival than for the item."""
+    named = item_named(more.item, titles)
+    return say("recommend.lacks", item=named, by=score_text(more.drop))
+
+
+def _when(ts: float) -> str:
+    """Tell a time in UTC; nothing where it is none that a calendar has."""
+    try:
+        time = datetime.fromtimestamp(ts, UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return say("recommend.event_when", when=f"{time:%Y-%m-%d %H:%M}")
+
+
+def events_named(events: Sequence[HistoryReason], titles: Titles = UNTITLED) -> str:
+    """Name events by their items; of an item had several times, how often."""
+    times = Counter(one.item for one in events)
+    return join(
+        [item_named(item, titles) + (f" ×{n}" if n > 1 else "") for item, n in times.items()]
+    )
+
+
+def fidelity_sentence(
+    fidelity: Fidelity, evidence: Sequence[HistoryReason], titles: Titles = UNTITLED
+) -> str:
+    """Say what re-scoring without the events of the evidence gave."""
     others = ""
     if fidelity.without_others is not None:
-        others = say("recommend.fidelity_others", n=n, score=_score(fidelity.without_others))
+        others = say("recommend.fidelity_others", score=score_text(fidelity.without_others))
     key = "recommend.fidelity_holds" if fidelity.holds else "recommend.fidelity_fails"
-    facts = {"score": _score(fidelity.score), "without": _score(fidelity.without_evidence)}
-    return say(key, n=n, others=others, **facts)
+    facts = {"score": score_text(fidelity.score), "without": score_text(fidelity.without_evidence)}
+    return say(key, items=events_named(evidence, titles), others=others, **facts)
+
+
+def rank_sentence(found: Explanation, titles: Titles = UNTITLED) -> str | None:
+    """Say what rank the item has without the events of the evidence."""
+    if found.rank is None or found.fidelity is None:
+        return None
+    without, key = found.rank_without_evidence, "recommend.fidelity_rank"
+    if without is None:
+        key = "recommend.fidelity_rank_out"
+    elif without == found.rank:
+        key = "recommend.fidelity_rank_same"
+    items = events_named(found.evidence, titles)
+    return say(key, items=items, rank=found.rank, without=without)
+
+
+def part_sentences(found: Explanation) -> list[str]:
+    """Say what an exact score has beside the events and terms that are told."""
+    if found.method != "exact" or found.model_score is None:
+        return []
+    told = sum(one.share for one in found.history) + sum(one.value for one in found.terms)
+    rest = found.model_score - found.base - told
+    parts = [("recommend.part_base", found.base)]
+    parts += [("recommend.part_rest", rest)] if found.history else []
+    return [say(key, value=part_text(value)) for key, value in parts if abs(value) >= TINY]
+
+
+def history_heading(found: Explanation) -> str:
+    """Say which score the history is told to make up: not the utility."""
+    key = "recommend.explain_history" + ("_model" if _by_utility(found) else "")
+    score = "—" if found.model_score is None else score_text(found.model_score)
+    return say(key, score=score, method=say(f"recommend.method_{found.method}"))
+
+
+def _by_utility(found: Explanation) -> bool:
+    return any(name == "utility" for name, _ in found.acted.settings)
 
 
 def steered_sentence(steered: Steered) -> str:
@@ -68,7 +144,7 @@ def steered_sentence(steered: Steered) -> str:
     return say(
         key,
         rule=steered.rule,
-        change=signed(steered.score_change, SCORE_DIGITS),
+        change=part_text(steered.score_change),
         rank=steered.rank,
         without=steered.rank_without,
     )
@@ -84,26 +160,26 @@ def by_tags_sentence(told: TagScore) -> str:
 
 
 def _tag_share(one: TagShare) -> str:
-    return f"{tag_name(one.tag_zh, one.tag_en).name} {signed(one.share, SCORE_DIGITS)}"
+    return f"{tag_name(one.tag_zh, one.tag_en).name} {part_text(one.share)}"
 
 
 def tag_fidelity_sentence(told: TagScore) -> str:
     """Say what re-scoring without the tags named gave."""
-    found, n, others = told.fidelity, len(told.tags), ""
-    if not n:
+    found, others = told.fidelity, ""
+    if not told.tags:
         return say("recommend.tag_fidelity_none")
     if found.without_others is not None:
-        others = say("recommend.tag_fidelity_others", n=n, score=_score(found.without_others))
+        others = say("recommend.tag_fidelity_others", score=score_text(found.without_others))
     key = "recommend.tag_fidelity_holds" if found.holds else "recommend.tag_fidelity_fails"
-    facts = {"score": _score(found.score), "without": _score(found.without_evidence)}
-    return say(key, n=n, others=others, **facts)
+    facts = {"score": score_text(found.score), "without": score_text(found.without_evidence)}
+    return say(key, others=others, **facts)
 
 
 def term_sentence(term: ScoreTerm) -> str:
     """Say what segments, roles or popularity add to a score."""
     key = f"recommend.term_{term.kind}" + ("" if term.because or term.kind == "reach" else "_none")
     names = join([tag_name(one.zh, one.en).name for one in term.because])
-    return say(key, because=names, value=signed(term.value, SCORE_DIGITS))
+    return say(key, because=names, value=part_text(term.value))
 
 
 def roles_sentence(roles: Sequence[UserRole]) -> str:
@@ -112,7 +188,7 @@ def roles_sentence(roles: Sequence[UserRole]) -> str:
     return say("recommend.roles_of_user", roles=names)
 
 
-def change_sentence(change: Change) -> str:
+def change_sentence(change: Change, titles: Titles = UNTITLED) -> str:
     """Say what would move an item."""
     rank = (
         say("recommend.rank_none")
@@ -120,9 +196,12 @@ def change_sentence(change: Change) -> str:
         else say("recommend.rank_number", rank=change.rank)
     )
     weight = "" if change.weight is None else signed(change.weight, 2)
-    return say(
-        f"recommend.change_{change.kind}", what=join(list(change.what)), weight=weight, rank=rank
-    )
+    what = list(change.what)
+    if change.names:
+        what = [tag_name(one.zh, one.en).name for one in change.names]
+    elif change.kind in ("without", "with"):
+        what = [item_named(one, titles) for one in what]
+    return say(f"recommend.change_{change.kind}", what=join(what), weight=weight, rank=rank)
 
 
 def whose(user: str | None) -> str:
@@ -130,170 +209,69 @@ def whose(user: str | None) -> str:
     return say("recommend.this_history") if user is None else say("recommend.user_named", user=user)
 
 
-def verdict_sentence(found: Explanation) -> str:
+def verdict_sentence(found: Explanation, titles: Titles = UNTITLED) -> str:
     """Say whether the item is in the list, and where."""
-    facts = {"item": found.item, "user": whose(found.user), "k": found.k}
+    facts = {"item": item_named(found.item, titles), "user": whose(found.user), "k": found.k}
     if found.rank is None or found.score is None:
         why = "" if found.why_not is None else str(found.why_not.removed or "")
         return say("recommend.is_removed", why=why, **facts)
     key = "recommend.is_in" if found.rank <= found.k else "recommend.is_out"
-    return say(key, rank=found.rank, score=_score(found.score), **facts)
+    scored = say("recommend.scored", score=score_text(found.score))
+    if _by_utility(found) and found.model_score is not None:
+        scores = {"score": score_text(found.score), "model": score_text(found.model_score)}
+        scored = say("recommend.scored_utility", **scores)
+    return say(key, rank=found.rank, scored=scored, **facts)
 
 
 def acted_sentence(acted: Acted) -> str:
     """Name versions and settings."""
     settings = join([f"{name}={value}" for name, value in acted.settings])
-    return say(
-        "recommend.acted", model=acted.model, effects=acted.effects or "—", settings=settings
-    )
+    versions = {"effects": acted.effects or "—", "tags": acted.tags or "—"}
+    return say("recommend.acted", model=acted.model, settings=settings, **versions)
 
 
-def _score(value: float) -> str:
-    return plain(value, SCORE_DIGITS)
+def score_text(value: float) -> str:
+    """Write a score; a small one keeps its digits, so that not all look like zero."""
+    size = abs(value)
+    if 0 < size < TINY:
+        return f"{value:.1e}".replace("-", MINUS)
+    return plain(value, _decimals(size))
 
 
-# ── JSON ────────────────────────────────────────────────────────────────────
-def ranking_json(ranking: Ranking, shares: Collection[str]) -> dict[str, Any]:
-    """One list as the contract's JSON object; its sentences in the language in force."""
-    return {
-        "user": ranking.user,
-        "items": [_item(one, shares) for one in ranking.items],
-        "blocked": [{"item": item, "rule": rule} for item, rule in ranking.blocked],
-        "notes": [str(one) for one in ranking.notes],
-        "acted": acted_json(ranking.acted),
-        "simulated": ranking.simulated,
-    }
+def part_text(value: float) -> str:
+    """Write what adds to a score, with its sign."""
+    if 0 < abs(value) < TINY:
+        return ("+" if value > 0 else "") + score_text(value)
+    return signed(value, _decimals(abs(value)))
 
 
-def _item(one: RankedItem, shares: Collection[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "item": one.item,
-        "score": one.score,
-        "outcomes": dict(one.outcomes),
-        "reasons": [tag_json(reason, shares) for reason in one.reasons],
-        "history": [event_json(reason) for reason in one.history],
-        "fidelity": fidelity_json(one.fidelity),
-        "steered": [_steered(steered) for steered in one.steered],
-    }
-    if one.propensity is not None:
-        found |= {"propensity": one.propensity, "randomized": one.randomized}
-    if one.by_tags is not None:
-        found["by_tags"] = by_tags_json(one.by_tags)
-    if one.terms:
-        found["terms"] = [term_json(term) for term in one.terms]
-    return found
+def _decimals(size: float) -> int:
+    return SCORE_DIGITS if size >= 0.1 or size == 0 else SCORE_DIGITS - 1 - floor(log10(size))
 
 
-def by_tags_json(told: TagScore) -> dict[str, Any]:
-    """A score as its tags tell it."""
-    return {
-        "share": told.share,
-        "tags": [asdict(one) for one in told.tags],
-        "fidelity": fidelity_json(told.fidelity),
-        "text": by_tags_sentence(told),
-    }
+def sentences_of(
+    item: RankedItem, shares: Collection[str], titles: Titles = UNTITLED, lack: str | None = None
+) -> Sequence[str]:
+    """Why an item is in a list, in few words: that tags tell it, a tag, events, terms.
 
-
-def term_json(term: ScoreTerm) -> dict[str, Any]:
-    """One term of a score."""
-    because = [asdict(one) for one in term.because]
-    return asdict(term) | {"because": because, "text": term_sentence(term)}
-
-
-def role_json(role: UserRole) -> dict[str, Any]:
-    """One role of a user."""
-    return asdict(role)
-
-
-def explanation_json(found: Explanation, shares: Collection[str]) -> dict[str, Any]:
-    """One explanation as a JSON object."""
-    return {
-        "user": found.user,
-        "item": found.item,
-        "k": found.k,
-        "rank": found.rank,
-        "score": found.score,
-        "base": found.base,
-        "method": found.method,
-        "text": verdict_sentence(found),
-        "outcomes": dict(found.outcomes),
-        "reasons": [tag_json(one, shares) for one in found.reasons],
-        "history": [event_json(one) for one in found.history],
-        "fidelity": fidelity_json(found.fidelity),
-        "rank_without_evidence": found.rank_without_evidence,
-        "by_tags": None if found.by_tags is None else by_tags_json(found.by_tags),
-        "terms": [term_json(one) for one in found.terms],
-        "roles": [role_json(one) for one in found.roles],
-        "steered": [_steered(one) for one in found.steered],
-        "why_not": None if found.why_not is None else _why_not(found.why_not, shares),
-        "changes": [
-            asdict(one) | {"what": list(one.what), "text": change_sentence(one)}
-            for one in found.changes
-        ],
-        "notes": [str(one) for one in found.notes],
-        "acted": acted_json(found.acted),
-        "simulated": found.simulated,
-    }
-
-
-def tag_json(reason: TagReason, shares: Collection[str]) -> dict[str, Any]:
-    """One reason from a tag."""
-    return {
-        "tag": reason.tag,
-        "delta": reason.delta,
-        "ci_low": reason.ci_low,
-        "ci_high": reason.ci_high,
-        "text": tag_sentence(reason, shares),
-        "outcome": reason.outcome,
-        "tag_zh": reason.tag_zh,
-        "tag_en": reason.tag_en,
-        "rung": reason.rung,
-        "score_change": reason.score_change,
-    }
-
-
-def event_json(reason: HistoryReason) -> dict[str, Any]:
-    """One reason from the history."""
-    return asdict(reason) | {"text": event_sentence(reason)}
-
-
-def fidelity_json(fidelity: Fidelity | None) -> dict[str, Any] | None:
-    """What re-scoring without the evidence gave."""
-    return None if fidelity is None else asdict(fidelity) | {"holds": fidelity.holds}
-
-
-def acted_json(acted: Acted) -> dict[str, Any]:
-    """Versions, settings and rules that acted."""
-    return {
-        "model": acted.model,
-        "effects": acted.effects,
-        "tags": acted.tags,
-        "settings": dict(acted.settings),
-        "rules": list(acted.rules),
-    }
-
-
-def _steered(one: Steered) -> dict[str, Any]:
-    return asdict(one) | {"text": steered_sentence(one)}
-
-
-def _why_not(why: WhyNot, shares: Collection[str]) -> dict[str, Any]:
-    return {
-        "removed": None if why.removed is None else str(why.removed),
-        "rival": why.rival,
-        "gap": why.gap,
-        "lacks": [event_json(one) for one in why.lacks],
-        "tags": [tag_json(one, shares) for one in why.tags],
-    }
-
-
-def sentences_of(item: RankedItem, shares: Collection[str]) -> Sequence[str]:
-    """Why an item is in a list, in few words: that tags tell it, a tag, events, terms."""
+    Parameters
+    ----------
+    lack
+        Key of the sentence on why no tag speaks for it; None: there are no effects of tags at all.
+    """
     told = [] if item.by_tags is None else [by_tags_sentence(item.by_tags)]
     told += [tag_sentence(one, shares) for one in item.reasons[:1]]
     if item.history:
-        events = join(list(dict.fromkeys(one.item for one in item.history)))
-        told.append(say("recommend.because_events", items=events))
+        told.append(say("recommend.because_events", items=events_named(item.history, titles)))
     told += [term_sentence(one) for one in item.terms if one.kind != "reach" and one.value > 0]
     told += [steered_sentence(one) for one in item.steered]
-    return told or [say("recommend.no_clear_tag")]
+    if told:
+        return told
+    return [say("recommend.no_event")] + ([] if lack is None else [say(lack)])
+
+
+def lack_of_tags(*, evidence: bool, tagged: bool) -> str | None:
+    """Key of the sentence on why no tag speaks for an item; None: there are no effects at all."""
+    if not evidence:
+        return None
+    return "recommend.no_clear_tag" if tagged else "recommend.no_tags"

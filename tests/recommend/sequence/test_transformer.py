@@ -195,7 +195,11 @@ def test_serving_needs_no_torch(fitted: FittedTransformer, tmp_path: Path) -> No
     fitted.save(tmp_path / "weights.npz")
     script = """
 import sys
-sys.modules["torch"] = None
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ImportError(name)
+sys.meta_path.insert(0, NoTorch())
 from pathlib import Path
 import numpy as np
 import tagcf.recommend.models

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import sparse
 
+from tagcf.errors import EstimationError
 from tagcf.recommend.cold.items import ColdItems, FittedColdItems, with_tags
 from tagcf.recommend.cold.term import with_choice
 from tagcf.recommend.evaluate.metrics import by_user
@@ -43,6 +44,7 @@ class ColdItemsSearch:
     likeness: Sequence[float] = LIKENESS
     priors: Sequence[float] = PRIORS
     chances: Sequence[float] = CHANCES
+    draws: int = DRAWS  # each is a training of the model
     seed: int = 0
     name: str = "cold-items"
 
@@ -52,7 +54,10 @@ class ColdItemsSearch:
         started = cpu_seconds()
         tried = list(inner.tried)
         settings = ColdItems(inner.model, self.tags, name=self.name)
-        draws = [taken_out(valid, inner.model, self.seed + draw) for draw in range(DRAWS)]
+        draws = [
+            taken_out(valid, inner.model, self.seed + draw, self.draws)
+            for draw in range(self.draws)
+        ]
         settings = self._on_cold(settings, draws, tried)
         settings = self._chance(settings, draws[0], tried)
         fitted = with_tags(settings, inner.fitted, valid.train)
@@ -115,15 +120,23 @@ class Draw:
     known: Holdout  # validation targets that are not
 
 
-def taken_out(valid: Holdout, model: Model, seed: int) -> Draw:
-    """Take items out of the training data and fit the model to what is left."""
+def taken_out(valid: Holdout, model: Model, seed: int, draws: int = DRAWS) -> Draw:
+    """Take items out of the training data and fit the model to what is left.
+
+    Raises
+    ------
+    EstimationError
+        No validation target is left among the known items.
+    """
     cold, taken = cold_items(valid.train, share=TAKEN, seed=seed)
     kept = valid.rows(~taken[valid.target])
+    if not len(kept):
+        raise EstimationError("recommend.no_cold_items", share=TAKEN)
     history = kept.history.where(~taken[kept.history.item])
     known = Holdout(cold.train, history, kept.target, kept.user, kept.at)
     most = most_asked(valid)
     return Draw(
-        model.fit(cold.train), taken, drawn(cold, most // DRAWS, seed), drawn(known, most, seed)
+        model.fit(cold.train), taken, drawn(cold, most // draws, seed), drawn(known, most, seed)
     )
 
 

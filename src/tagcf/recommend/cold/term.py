@@ -14,14 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.recommend.cold.kernels import add_profiles, add_sums
+from tagcf.recommend.cold.kernels import (
+    add_leads,
+    add_profiles,
+    add_rows_of,
+    levels_of,
+    mix_in,
+    take_chances,
+)
 from tagcf.recommend.cold.peers import FittedTagNeighbours, TagNeighbours
+from tagcf.recommend.cold.some_items import SomeItems, some_items
 from tagcf.recommend.cold.stand_in import StandIns, stand_ins
 from tagcf.recommend.cold.tag_ridge import TagRidge, most_carried, tag_ridge, with_penalty
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.model import POPULARITY
 from tagcf.recommend.scoring import Scores
-from tagcf.types import Codes, Floats
+from tagcf.types import Codes, Floats, Mask
 
 DECAY = 0.2  # of likeness to an event with each later one
 LEVELLED = 2048  # known items, evenly drawn, whose level and spread stand for all
@@ -39,22 +47,6 @@ class ColdChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class SomeItems:
-    """Tags of m items, as both maps read them."""
-
-    tags: sparse.csr_array  # (m, T + 1)
-    rows: sparse.csr_array  # (m, T)
-
-    def said(self, by_tag: NDArray[np.float32]) -> Scores:
-        """(U, m) sums of what (U, T + 1) tags are worth."""
-        return np.asarray((self.tags @ by_tag.T).T, np.float32)
-
-    def near(self, profile: NDArray[np.float32]) -> Scores:
-        """(U, m) likeness to (U, T) tags of histories."""
-        return np.asarray((self.rows @ profile.T).T, np.float32)
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """What every request needs, made once."""
 
@@ -63,7 +55,10 @@ class Prepared:
     usual: NDArray[np.float32]  # (I,) what a linear model gives everybody: its tags' sums are known
     usual_sums: Floats  # (T + 1,)
     mean_tags: NDArray[np.float32]  # (T + 1,) of known items
+    mean_weights: NDArray[np.float32]  # (T + 1,) of sums over known items, for such an item
     mean_rows: NDArray[np.float32]  # (T,)
+    n_known: int
+    chance: NDArray[np.float32]  # (I,) of items without events; 0 of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +84,13 @@ class ColdTerm:
         """Measure what the two spreads of each history are."""
         sums = self.sums(own)
         by_tag, profile = sums @ self.ridge.inverse, self.profiles(histories)
-        level = self.tables.level
-        if not level.tags.shape[0]:
-            none = np.zeros(len(histories), np.float32)
-            return ColdReading(self, by_tag, profile, none, none, none, none, none)
-        predicted, near = level.said(by_tag), level.near(profile)
-        centre = near.mean(axis=1)
-        stretch = np.float32(self.choice.likeness) * ratio_of(predicted, near)
-        predicted += stretch[:, None] * (near - centre[:, None])
-        return ColdReading(
-            self,
-            by_tag,
-            profile,
-            stretch,
-            centre,
-            np.asarray(sums[:, -1] / np.float32(self.ridge.known.sum())),
-            predicted.mean(axis=1),
-            ratio_of(own[:, self.level], predicted),
-        )
+        stretch, centre, known, usual, ratio = np.zeros((5, len(histories)), np.float32)
+        if self.level.size:
+            said = self.tables.level.said(by_tag), self.tables.level.alike(profile)
+            where = np.ascontiguousarray(own), self.level, np.float32(self.choice.likeness), SMALL
+            levels_of(*said, *where, stretch, centre, usual, ratio)
+            known = np.asarray(sums[:, -1] / np.float32(self.tables.n_known))
+        return ColdReading(self, by_tag, profile, stretch, centre, known, usual, ratio)
 
     def sums(self, own: Scores) -> NDArray[np.float32]:
         """(U, T + 1) sums over the known items that carry a tag, of (U, I) the model's scores.
@@ -114,12 +98,11 @@ class ColdTerm:
         A model that scores few items for a history leaves the others at what everybody gets: only
         what differs from that is added up.
         """
-        table = self.ridge.learnt
+        table, usual = self.ridge.learnt, self.tables.usual
         out = np.tile(self.tables.usual_sums, (len(own), 1))
-        for row, total in zip(own, out, strict=True):
-            lead = row - self.tables.usual
-            some = np.flatnonzero(lead != 0)
-            add_sums(some, lead[some], table.indptr, table.indices, table.data, total)
+        for row, total in zip(np.ascontiguousarray(own), out, strict=True):
+            some = np.flatnonzero(row != usual)
+            add_leads(some, row, usual, table.indptr, table.indices, table.data, total)
         return np.asarray(out, np.float32)
 
     def profiles(self, histories: Histories) -> NDArray[np.float32]:
@@ -149,28 +132,24 @@ class ColdReading:
         return self._of(items, some_items(self.term.ridge, self.term.alike, items))
 
     def _of(self, items: Codes, tables: SomeItems) -> Scores:
-        said = tables.said(self.by_tag)
         if self.stretch.any():
-            said += self.stretch[:, None] * (tables.near(self.profile) - self.centre[:, None])
-        chance = self._chance(items)
-        lead = (said - self.usual[:, None]) * self.ratio[:, None]
-        moved = self.known[:, None] + lead - said
-        return np.asarray(said + chance * moved, np.float32)
+            said = tables.both(self.by_tag, self.stretch[:, None] * self.profile)
+            said -= (self.stretch * self.centre)[:, None]
+        else:
+            said = tables.said(self.by_tag)
+        take_chances(said, self._chance(items), self.known, self.usual, self.ratio)
+        return said
 
     def mixed(self, own: Scores) -> Scores:
         """(U, I) the model's scores, mixed with what tags say of items with few events."""
         few = self.term.few
-        share = self.term.own_share[few]
-        told = self._of(few, self.term.tables.few)
-        out = own.copy()
-        for row, mixed in zip(out, own[:, few] * share + told * (1 - share), strict=True):
-            row[few] = mixed
+        out = np.array(own, np.float32, order="C")
+        mix_in(self._of(few, self.term.tables.few), few, self.term.own_share, out)
         return out
 
     def _chance(self, items: Codes) -> NDArray[np.float32]:
         """(m,) the chance of items without events; 0 of others."""
-        cold = ~self.term.ridge.known[items] & bool(self.term.level.size)
-        return np.where(cold, np.float32(self.term.choice.chance), np.float32(0))
+        return self.term.tables.chance[items]
 
     def stretched(self, items: Codes) -> NDArray[np.float32]:
         """(m,) what their tags' worth is multiplied with for the chance, first history."""
@@ -189,11 +168,13 @@ class ColdReading:
         """
         ridge, chance, ratio = self.term.ridge, self._chance(items)[:, None], self.ratio[0]
         stretched = self.stretched(items)
-        sums = stretched[:, None] * np.asarray(ridge.tags[items] @ ridge.inverse)
+        sums = np.zeros((items.size, len(ridge.inverse)), np.float32)
+        table = ridge.tags
+        add_rows_of(items, table.indptr, table.indices, table.data, ridge.inverse, sums)
+        sums *= stretched[:, None]
         if chance.any():
-            usual = self.term.tables.mean_tags @ ridge.inverse
-            sums -= chance * ratio * usual
-            sums[:, -1] += chance[:, 0] / np.float32(ridge.known.sum())
+            sums -= chance * ratio * self.term.tables.mean_weights
+            sums[:, -1] += chance[:, 0] / np.float32(self.term.tables.n_known)
         return sums, stretched * self.stretch[0]
 
 
@@ -224,7 +205,8 @@ def cold_term(
     few, level = _below_one(share), some.astype(np.int32)
     ridge = tag_ridge(kept, known, choice.penalty, inverse)
     alike = TagNeighbours(kept, DECAY).fit(train)
-    usual = (POPULARITY * count / max(int(count.sum()), 1)).astype(np.float32)
+    usual = (POPULARITY * (count / max(int(count.sum()), 1))).astype(np.float32)
+    mean_tags = np.asarray(ridge.tags[level].sum(axis=0) / max(level.size, 1), np.float32).ravel()
     return ColdTerm(
         ridge=ridge,
         alike=alike,
@@ -240,8 +222,11 @@ def cold_term(
             some_items(ridge, alike, level),
             usual,
             np.asarray(ridge.learnt.T @ usual.astype(np.float64)),
-            np.asarray(ridge.tags[level].sum(axis=0) / max(level.size, 1), np.float32).ravel(),
+            mean_tags,
+            mean_tags @ ridge.inverse,
             np.asarray(alike.rows[level].sum(axis=0) / max(level.size, 1), np.float32).ravel(),
+            int(known.sum()),
+            chances(known, choice),
         ),
     )
 
@@ -252,13 +237,16 @@ def with_choice(term: ColdTerm, choice: ColdChoice) -> ColdTerm:
     if choice.penalty != term.choice.penalty:
         ridge = with_penalty(ridge, choice.penalty)
     few = _below_one(share)
-    tables = replace(term.tables, few=some_items(ridge, term.alike, few))
+    mean_weights = term.tables.mean_tags @ ridge.inverse
+    few_items = some_items(ridge, term.alike, few)
+    chance = chances(ridge.known, choice)
+    tables = replace(term.tables, few=few_items, mean_weights=mean_weights, chance=chance)
     return replace(term, ridge=ridge, choice=choice, own_share=share, few=few, tables=tables)
 
 
-def some_items(ridge: TagRidge, alike: FittedTagNeighbours, items: Codes) -> SomeItems:
-    """Look items up in both tables."""
-    return SomeItems(sparse.csr_array(ridge.tags[items]), sparse.csr_array(alike.rows[items]))
+def chances(known: Mask, choice: ColdChoice) -> NDArray[np.float32]:
+    """(I,) the chance of items without events; 0 of others, and where no item has any."""
+    return np.where(~known & bool(known.any()), np.float32(choice.chance), np.float32(0))
 
 
 def _below_one(share: NDArray[np.float32]) -> Codes:

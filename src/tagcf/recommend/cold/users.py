@@ -14,15 +14,34 @@ from tagcf.recommend.scoring import Fitted, Model, Scores
 from tagcf.recommend.sequence.fusion import z_scores
 from tagcf.types import Codes, Floats
 
+LEVELS_AT_ONCE = 16  # whose lifts of all items are told together
 PRIOR = 5.0  # expected events that a segment's share of an item is shrunk with
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentPrior:
-    """What users of S segments or roles have, against what everybody has."""
+    """What users of S segments or roles have, against what everybody has.
+
+    A lift is the log of observed + prior over expected + prior events. Where a segment has none
+    of an item, it follows from the two counts; only what is observed is kept, cell by cell, so
+    that many segments of a large catalogue take no more room than the log itself.
+    """
 
     share: NDArray[np.float32]  # (I,) log share of all events, half an event added to each item
-    lift: NDArray[np.float32]  # (S, I) shrunken log ratio of the segment's share to everybody's
+    events: NDArray[np.float32]  # (S,) of the segment
+    more: sparse.csr_array  # (S, I) log(1 + observed / prior)
+    strength: float = 1.0  # that lifts are multiplied with
+    prior: float = PRIOR
+
+    def lifts(self, level: NDArray[np.integer]) -> Scores:
+        """(s, I) shrunken log ratios of some segments' shares to everybody's."""
+        out = self.events[level, None] / np.float32(self.prior) * np.exp(self.share)
+        out += np.float32(1)
+        np.log(out, out=out)
+        np.negative(out, out=out)
+        out += self.more[level].toarray()
+        out *= np.float32(self.strength)
+        return np.asarray(out, np.float32)
 
     def scores(self, membership: sparse.csr_array) -> Scores:
         """(M, I) log odds of M users, lifts of the segments they are in averaged.
@@ -37,14 +56,19 @@ class SegmentPrior:
         """
         weight = np.asarray(membership.sum(axis=1)).ravel()
         scale = np.divide(1.0, weight, out=np.zeros(weight.size), where=weight > 0)
-        mean = sparse.csr_array(sparse.diags_array(scale) @ membership) @ self.lift
-        return np.asarray(self.share + mean, np.float32)
+        mean = sparse.csr_array(sparse.diags_array(scale) @ membership).astype(np.float32)
+        out = np.tile(self.share, (mean.shape[0], 1))
+        level = np.unique(mean.indices)
+        for start in range(0, level.size, LEVELS_AT_ONCE):
+            some = level[start : start + LEVELS_AT_ONCE]
+            out += mean[:, some] @ self.lifts(some)
+        return out
 
 
 def segment_prior(
     train: Histories, membership: sparse.csr_array, *, strength: float = 1.0, prior: float = PRIOR
 ) -> SegmentPrior:
-    """Count events of items by segment.
+    """Count events of items by segment. O(events · segments of a user) time and room.
 
     The ratio of observed to expected events has a gamma prior with mean 1, worth `prior` expected
     events (DuMouchel 1999, The American Statistician 53, with one component).
@@ -62,10 +86,17 @@ def segment_prior(
     events = sparse.csr_array((np.ones(item.size), (user, item)), shape=shape)
     count: Floats = np.bincount(item, minlength=train.n_items).astype(np.float64)
     share = (count + 0.5) / (count.sum() + 0.5 * count.size)
-    observed = np.asarray((membership.T @ events).toarray())
-    total = observed.sum(axis=1, keepdims=True)
-    lift = np.log((observed + prior) / (total * share + prior))
-    return SegmentPrior(np.log(share).astype(np.float32), (strength * lift).astype(np.float32))
+    more = sparse.csr_array(membership.T @ events)
+    more.sort_indices()
+    total = np.asarray(more.sum(axis=1)).ravel()
+    more.data = np.log1p(more.data / prior)
+    return SegmentPrior(
+        np.log(share).astype(np.float32),
+        total.astype(np.float32),
+        more.astype(np.float32),
+        strength,
+        prior,
+    )
 
 
 def segment_members(codes: Codes, levels: tuple[int, ...]) -> sparse.csr_array:
@@ -108,7 +139,7 @@ class FittedColdUsers:
 
     def scores(self, histories: Histories, at: Floats | None = None) -> Scores:
         """Score users of unknown segments."""
-        nobody = sparse.csr_array(np.zeros((len(histories), len(self.prior.lift)), np.float32))
+        nobody = sparse.csr_array(np.zeros((len(histories), len(self.prior.events)), np.float32))
         return self.scores_of(histories, nobody, at)
 
     def scores_of(

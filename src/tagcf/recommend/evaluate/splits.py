@@ -113,15 +113,17 @@ def cold_items(histories: Histories, *, share: float = 0.1, seed: int = 0) -> tu
     Returns
     -------
     Holdout, Mask
-        The hold-out, and (I,) which items are cold: `share` of those that anybody had.
+        The hold-out, and (I,) which items are cold: `share` of those that anybody had, one at
+        least.
 
     Raises
     ------
     EstimationError
-        Nobody had any of the items drawn.
+        There are no events, or the share is 0.
     """
     had = np.flatnonzero(np.bincount(histories.item, minlength=histories.n_items))
-    drawn = np.random.default_rng(seed).choice(had, int(share * had.size), replace=False)
+    size = min(max(int(share * had.size), int(share > 0)), had.size)
+    drawn = np.random.default_rng(seed).choice(had, size, replace=False)
     cold = np.zeros(histories.n_items, np.bool_)
     cold[drawn] = True
     is_cold = cold[histories.item]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Literal
 
 import numpy as np
@@ -12,9 +13,11 @@ from scipy import sparse
 
 from tagcf.recommend.cold.term import DECAY
 from tagcf.recommend.explain.kernels import (
+    add_drops,
     add_scores_without,
     add_shares,
     dense_pieces,
+    leading,
     sparse_pieces,
 )
 from tagcf.recommend.histories import Histories
@@ -24,6 +27,7 @@ from tagcf.recommend.scoring import Fitted
 from tagcf.recommend.terms.serving import Serving
 from tagcf.types import Codes, Fidelity, Floats, HistoryReason, Mask
 
+Places = NDArray[np.int64]
 NAMED = 3  # events named as reasons
 OCCLUDED = 50  # latest events left out one at a time where shares are not exact
 ALIKE = 100  # events back to which likeness of tags has any weight to speak of
@@ -31,17 +35,41 @@ ALIKE = 100  # events back to which likeness of tags has any weight to speak of
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Shares of L events in the scores of m items.
+    """Shares of L events in the scores of m items, and what leaving each out does.
 
-    With method "exact" a score is the sum of `base`, its shares and `beside`.
+    With method "exact" a score is the sum of `base`, its shares and `beside`. A share is at the
+    event's place in the history; once the event is gone older ones move up, and the score loses
+    its `drop`, not its share. Reasons are chosen by the drop.
     """
 
     place: NDArray[np.int64]  # (L,) of the events in the history
     share: Floats  # (m, L)
+    drop: Floats  # (m, L) score less the score without the event; −inf: not looked at
+    tested: bool  # else drops are the model's alone, without its terms'
     base: Floats  # (m,) what an empty history has
     beside: Floats  # (3, m) what segments, logic and reach add that is no event's
     method: Literal["exact", "occlusion"]
-    without: Callable[[Mask], Floats]  # (m, L) events dropped -> (m,) scores
+    scored: Callable[[Mask, Places], Floats]  # as `without`
+
+    def without(self, dropped: Mask, of: Places | None = None) -> Floats:
+        """(r,) scores when the events `dropped` (r, L) had not been.
+
+        Parameters
+        ----------
+        dropped
+            At most `NAMED` events in each row.
+        of
+            (r,) places of the items among the m; None: each in its turn.
+        """
+        return self.scored(dropped, np.arange(len(dropped)) if of is None else of)
+
+    def first(self) -> Attribution:
+        """Of the first item alone."""
+        one = slice(0, 1)
+        return replace(
+            self, share=self.share[one], drop=self.drop[one],
+            base=self.base[one], beside=self.beside[:, one],
+        )  # fmt: skip
 
 
 def attribute(
@@ -90,35 +118,37 @@ def _exact(
     base = fitted.popularity[item].astype(np.float64)
     parts = []
     for part, table in zip(fitted.settings.parts, fitted.tables, strict=True):
-        design, windows = part.design, len(part.design.windows)
+        design, lasts = part.design, part.design.lengths + NAMED
         if isinstance(table, sparse.csr_array):
             where = table.indptr, table.indices, table.data
-            pieces = sparse_pieces(event, item, windows, fitted.n_items, *where)
+            pieces = sparse_pieces(event, item, lasts, fitted.n_items, *where)
         else:
-            pieces = dense_pieces(event, item, windows, fitted.n_items, table)
+            pieces = dense_pieces(event, item, lasts, fitted.n_items, table)
         if cold is not None:
-            first = fitted.n_items * np.arange(windows)
-            pieces = cold.mixed(pieces, table[(first[:, None] + event).ravel()])
+            cold.mix(pieces, event, lasts, table)
         parts.append((pieces, design.lengths, design.fades, part.weight))
     if cold is not None:
         base = cold.base(base, fitted.popularity)
         parts.append(cold.likeness(history[place], DECAY))
-    share = np.zeros((item.size, place.size))
+    share, drop = np.zeros((item.size, place.size)), np.zeros((item.size, place.size))
     for part_of in parts:
         add_shares(*part_of, share)
+        add_drops(*part_of, drop)
 
-    def without(dropped: Mask) -> Floats:
-        score = base.copy()
-        for one in parts:
-            add_scores_without(*one, dropped, score)
+    def scored(dropped: Mask, of: Places) -> Floats:
+        score = base[of]
+        for pieces, lengths, fades, weight in parts:
+            add_scores_without(pieces[:, of], lengths, fades, weight, dropped, score)
         return score
 
     if serving is None:
-        return Attribution(place, share, base, np.zeros((3, item.size)), "exact", without)
+        beside = np.zeros((3, item.size))
+        return Attribution(place, share, drop, True, base, beside, "exact", scored)
     own, beside = serving.own(), serving.beside(items)
     return Attribution(
-        place, own * share, own * base, beside, "exact",
-        lambda dropped: serving.without(items, place, dropped, without(dropped)),
+        place, own * share, own * drop, not serving.looks_at(history.size - 1),
+        own * base, beside, "exact",
+        lambda dropped, of: serving.without(fitted, items[of], place, dropped, scored(dropped, of)),
     )  # fmt: skip
 
 
@@ -143,17 +173,40 @@ def _occluded(
     whole, base = scores_of([history])[0], scores_of([history[:0]])[0]
     left = scores_of(variants) if variants else np.zeros((0, items.size))
 
-    def without(dropped: Mask) -> Floats:
-        return np.diagonal(scores_of([np.delete(history, place[row]) for row in dropped]))
+    def scored(dropped: Mask, of: Places) -> Floats:
+        found = scores_of([np.delete(history, place[row]) for row in dropped])
+        return found[np.arange(of.size), of]
 
     beside = np.zeros((3, items.size)) if serving is None else serving.beside(items)
-    return Attribution(place, (whole - left).T, base, beside, "occlusion", without)
+    lost = (whole - left).T
+    return Attribution(place, lost, lost, True, base, beside, "occlusion", scored)
+
+
+def put_to_the_test(found: Attribution, most: int) -> Attribution:
+    """Score again without each of the `most` leading events, where terms look at histories."""
+    if found.tested or not found.share.size:
+        return found
+    m, size = found.drop.shape
+    event = np.argsort(-found.drop, axis=1, kind="stable")[:, :most].ravel()
+    row = np.repeat(np.arange(m), event.size // m)
+    dropped = np.zeros((row.size, size), np.bool_)
+    dropped[np.arange(row.size), event] = True
+    whole = found.base + found.share.sum(axis=1) + found.beside.sum(axis=0)
+    drop = np.full((m, size), -np.inf)
+    drop[row, event] = whole[row] - found.without(dropped, row)
+    return replace(found, drop=drop, tested=True)
+
+
+def leading_events(found: Attribution) -> list[int]:
+    """Name the events without which the first item loses most, the most first."""
+    order, counts, _, _ = leading(found.drop[:1], NAMED)
+    return [int(e) for e in order[0, : counts[0]]]
 
 
 def told(
     found: Attribution, names: list[str], ts: Floats, score: Floats
 ) -> list[tuple[tuple[HistoryReason, ...], Fidelity | None]]:
-    """Name, for each item, the events that add most, and put them to the test.
+    """Name, for each item, the events without which it loses most, and put these to the test.
 
     Parameters
     ----------
@@ -162,33 +215,26 @@ def told(
     score
         (m,) the items' scores by the model.
     """
-    order = np.argsort(-found.share, axis=1, kind="stable")
-    sorted_share = np.take_along_axis(found.share, order, axis=1)
-    count = (sorted_share[:, :NAMED] > 0).sum(axis=1)
-    if not count.any():
+    found = put_to_the_test(found, 2 * NAMED)
+    order, counts, named, others = leading(found.drop, NAMED)
+    if not counts.any():
         return [((), None)] * len(score)
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :], axis=1)
-    named = rank < count[:, None]
-    others = ~named & (rank < 2 * count[:, None])
-    fell, control = found.without(named), found.without(others)
+    fell, control = found.without(named).tolist(), found.without(others).tolist()
+    when, enough = ts.tolist(), found.share.shape[1]
     out: list[tuple[tuple[HistoryReason, ...], Fidelity | None]] = []
-    for j, n in enumerate(count.tolist()):
+    for j, n in enumerate(counts.tolist()):
+        if not n:
+            out.append(((), None))
+            continue
         reasons = tuple(
-            HistoryReason(names[e], _time(ts[e]), float(found.share[j, e]))
+            HistoryReason(
+                names[e],
+                when[e] if isfinite(when[e]) else None,
+                float(found.share[j, e]),
+                float(found.drop[j, e]),
+            )
             for e in order[j, :n].tolist()
         )
-        enough = order.shape[1] >= 2 * n
-        out.append(
-            (
-                reasons,
-                Fidelity(float(score[j]), float(fell[j]), float(control[j]) if enough else None)
-                if n
-                else None,
-            )
-        )
+        other = control[j] if enough >= 2 * n else None
+        out.append((reasons, Fidelity(float(score[j]), fell[j], other)))
     return out
-
-
-def _time(ts: float) -> float | None:
-    return float(ts) if np.isfinite(ts) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,14 @@ from tagcf.recommend.explain.tag_evidence import TagEvidence
 from tagcf.recommend.linear.model import FittedLinear
 from tagcf.recommend.pipeline import Candidates, Models, Request, find_candidates
 from tagcf.recommend.steer import Acting, Rule
-from tagcf.types import Change, Codes
+from tagcf.types import Change, Codes, Named
 
 SINGLES, PAIRED, LONGEST = 8, 6, 10  # events tried alone, in pairs, and taken one after another
 ADDED = 10  # items tried as an event that might have been
 BOOSTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 BISECTIONS = 4
 TAGS = 5  # tags of the item tried as a boost
+OfTags = Literal["boost", "untag", "tag"]
 MOST_TAGS = 3  # tags put on or taken off at most
 
 
@@ -78,9 +80,9 @@ def _unsteered(searched: Searched) -> Iterator[Change]:
 
 def _without(searched: Searched) -> Change | None:
     """Events that had not been: singles, pairs, then one after another."""
-    share = searched.shares.share
+    drop = np.where(np.isfinite(searched.shares.drop), searched.shares.drop, 0.0)
     # Inside, what speaks for the item goes; outside, what speaks for the list's last one.
-    gain = share[0] if searched.inside or len(share) < 2 else share[1] - share[0]
+    gain = drop[0] if searched.inside or len(drop) < 2 else drop[1] - drop[0]
     order = [int(e) for e in np.argsort(-gain, kind="stable") if gain[e] > 0]
     sets: list[tuple[int, ...]] = [(e,) for e in order[:SINGLES]]
     sets += combinations(order[:PAIRED], 2)
@@ -146,7 +148,7 @@ def _boost(searched: Searched) -> Change | None:
     if best is None:
         return None
     weight, tag, rank = best
-    return Change("boost", (searched.catalogue.tags[tag].slug,), weight, rank)
+    return _change_of_tags(searched, "boost", [tag], rank, weight)
 
 
 def _narrowed(
@@ -178,7 +180,8 @@ def _tags(searched: Searched) -> Iterator[Change]:
         lost = sum(one.score_change or 0.0 for one in reasons)
         gains[tag] = lost if tag in carried else -lost
     wanted = -1.0 if searched.inside else 1.0
-    for kind, own in (("untag", True), ("tag", False)):
+    kinds: tuple[tuple[OfTags, bool], ...] = (("untag", True), ("tag", False))
+    for kind, own in kinds:
         order = sorted(
             (tag for tag in gains if (tag in carried) == own and wanted * gains[tag] > 0),
             key=lambda tag: -wanted * gains[tag],
@@ -186,9 +189,17 @@ def _tags(searched: Searched) -> Iterator[Change]:
         for n in range(1, min(MOST_TAGS, len(order)) + 1):
             rank = _moved_by(searched, sum(gains[tag] for tag in order[:n]))
             if searched.moves(rank):
-                slugs = tuple(searched.catalogue.tags[tag].slug for tag in order[:n])
-                yield Change("untag" if kind == "untag" else "tag", slugs, None, rank)
+                yield _change_of_tags(searched, kind, order[:n], rank)
                 break
+
+
+def _change_of_tags(
+    searched: Searched, kind: OfTags, tags: list[int], rank: int | None, weight: float | None = None
+) -> Change:
+    told = [searched.catalogue.tags[tag] for tag in tags]
+    slugs = tuple(one.slug for one in told)
+    names = tuple(Named(one.slug, one.zh, one.en) for one in told)
+    return Change(kind, slugs, weight, rank, names)
 
 
 def _moved_by(searched: Searched, change: float) -> int | None:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tagcf.recommend.catalogue import Catalogue
-from tagcf.recommend.explain.attribution import Attribution, attribute, told
+from tagcf.recommend.explain.attribution import (
+    OCCLUDED,
+    Attribution,
+    attribute,
+    leading_events,
+    put_to_the_test,
+    told,
+)
 from tagcf.recommend.explain.changes import Searched, changes_of
 from tagcf.recommend.explain.tag_evidence import TagEvidence
 from tagcf.recommend.explain.tag_score import tag_score, terms_of
@@ -47,7 +54,7 @@ def explain_item(
     k: int,
 ) -> Explanation:
     """Explain one item; see `Recommender.explain`."""
-    request = asked.request
+    request = replace(asked.request, least=k)
     natural = find_candidates(models, catalogue, request)
     had = bool((request.hidden == item).any())
     rank = None if had else natural.rank_of(item)
@@ -66,16 +73,17 @@ def explain_item(
         found.serving,
         models.retriever,
     )
+    shares = put_to_the_test(shares, OCCLUDED)
     names = [catalogue.ids[request.history[e]] for e in shares.place]
     score = found.model[at] if at.size else np.full(1, np.nan)
-    own = replace_rows(shares)
+    own = shares.first()
     because = told(own, names, asked.times[shares.place], score) if at.size else [((), None)]
     tags = catalogue.tags_of(item)
     reasons = () if evidence is None else evidence.of(tags)
     why = None
     if rank is None or rank > k:
         why = WhyNot(
-            removed=_removed(natural, found, asked.request, item, had=had),
+            removed=_removed(natural, found, request, item, had=had),
             rival=None if rival is None else catalogue.ids[rival],
             gap=_gap(natural, found, item, rival),
             lacks=() if rival is None else _lacks(shares, names, asked.times),
@@ -100,29 +108,13 @@ def explain_item(
         steered=steered_of(found, request, at[:1])[0] if at.size else (),
         by_tags=None if found.serving is None else tag_score(found.serving, item, score[0]),
         terms=() if found.serving is None else terms_of(found.serving, item, own.beside[:, 0]),
+        evidence=because[0][0],
+        model_score=float(score[0]) if at.size else None,
         why_not=why,
         changes=() if had or not at.size else changes_of(searched),
         acted=asked.acted,
         notes=asked.notes,
         simulated=asked.simulated,
-    )
-
-
-def replace_rows(shares: Attribution) -> Attribution:
-    """The same attribution of the first item alone."""
-    whole = shares
-
-    def without(dropped: np.ndarray) -> Floats:
-        rows = np.zeros(whole.share.shape, np.bool_)
-        rows[0] = dropped[0]
-        return whole.without(rows)[:1]
-
-    return replace(
-        shares,
-        share=shares.share[:1],
-        base=shares.base[:1],
-        beside=shares.beside[:, :1],
-        without=without,
     )
 
 
@@ -151,25 +143,32 @@ def _gap(natural: Candidates, found: Candidates, item: int, rival: int | None) -
 
 
 def _events(shares: Attribution, names: list[str], times: Floats) -> tuple[HistoryReason, ...]:
-    """Events by how much they move the score, up or down."""
-    order = np.argsort(-np.abs(shares.share[0]), kind="stable")[:EVENTS_TOLD].tolist()
+    """Those named as reasons first, then others by how much they move the score, up or down."""
+    drop = shares.drop[0]
+    named = leading_events(shares)
+    moves = np.where(np.isfinite(drop), np.abs(drop), 0.0)
+    moves[named] = np.inf
+    order = np.argsort(-moves, kind="stable")[:EVENTS_TOLD]
+    rest = [e for e in order.tolist() if moves[e] > 0 and e not in named]
     return tuple(
-        _reason(shares, names, times, e, shares.share[0, e]) for e in order if shares.share[0, e]
+        _reason(names, times[shares.place], e, shares.share[0, e], drop[e]) for e in [*named, *rest]
     )
 
 
 def _lacks(shares: Attribution, names: list[str], times: Floats) -> tuple[HistoryReason, ...]:
-    """Events that speak for the rival more than for the item."""
-    more = shares.share[1] - shares.share[0]
+    """Events that the rival would lose more by than the item."""
+    with np.errstate(invalid="ignore"):  # −inf where an event was not looked at
+        more = shares.drop[1] - shares.drop[0]
+    share = shares.share[1] - shares.share[0]
+    more = np.where(np.isfinite(more), more, 0.0)
     order = np.argsort(-more, kind="stable")[:3].tolist()
-    return tuple(_reason(shares, names, times, e, more[e]) for e in order if more[e] > 0)
+    when = times[shares.place]
+    return tuple(_reason(names, when, e, share[e], more[e]) for e in order if more[e] > 0)
 
 
-def _reason(
-    shares: Attribution, names: list[str], times: Floats, e: int, share: float
-) -> HistoryReason:
-    ts = float(times[shares.place[e]])
-    return HistoryReason(names[e], ts if np.isfinite(ts) else None, float(share))
+def _reason(names: list[str], when: Floats, e: int, share: float, drop: float) -> HistoryReason:
+    ts = float(when[e])
+    return HistoryReason(names[e], ts if np.isfinite(ts) else None, float(share), float(drop))
 
 
 def _missing(
@@ -177,15 +176,18 @@ def _missing(
 ) -> tuple[TagReason, ...]:
     own = set(catalogue.tags_of(item))
     others = [tag for tag in catalogue.tags_of(rival) if tag not in own]
-    return evidence.raising(others, 3)
+    found: dict[str, TagReason] = {}  # a tag may raise several outcomes
+    for one in evidence.of(others):
+        if one.delta > 0:
+            found.setdefault(one.tag, one)
+    return tuple(found.values())[:3]
 
 
 def _rank_without(
     models: Models, catalogue: Catalogue, request: Request, own: Attribution, item: int
 ) -> int | None:
     """Rank of the item when its strongest events had not been; what was had stays hidden."""
-    order = np.argsort(-own.share[0], kind="stable")[:3]
-    named = own.place[order[own.share[0, order] > 0]]
+    named = own.place[leading_events(own)]
     if not named.size or (request.hidden == item).any():
         return None
     left = replace(request, history=np.delete(request.history, named))

@@ -7,13 +7,16 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def sparse_pieces(event, item, windows, n_items, ptr, column, value):
-    """(N, m, L) entry of the table for window b, item j and event e; its rows are read once."""
-    out = np.zeros((windows, item.size, event.size), np.float32)
+def sparse_pieces(event, item, lasts, n_items, ptr, column, value):
+    """(N, m, L) entry of the table for window b, item j and event e; its rows are read once.
+
+    Only the `lasts` (N,) latest events of each window are looked up; earlier ones stay 0.
+    """
+    out = np.zeros((lasts.size, item.size, event.size), np.float32)
     order = np.argsort(item)
     rising = item[order]
-    for b in range(windows):
-        for e in range(event.size):
+    for b in range(lasts.size):
+        for e in range(max(0, event.size - lasts[b]), event.size):
             row = b * n_items + event[e]
             for k in range(ptr[row], ptr[row + 1]):
                 at = np.searchsorted(rising, column[k])
@@ -23,11 +26,11 @@ def sparse_pieces(event, item, windows, n_items, ptr, column, value):
 
 
 @njit(cache=True, nogil=True)
-def dense_pieces(event, item, windows, n_items, table):
+def dense_pieces(event, item, lasts, n_items, table):
     """As `sparse_pieces`, of a dense table."""
-    out = np.zeros((windows, item.size, event.size), np.float32)
-    for b in range(windows):
-        for e in range(event.size):
+    out = np.zeros((lasts.size, item.size, event.size), np.float32)
+    for b in range(lasts.size):
+        for e in range(max(0, event.size - lasts[b]), event.size):
             row = table[b * n_items + event[e]]
             for j in range(item.size):
                 out[b, j, e] = row[item[j]]
@@ -46,6 +49,26 @@ def add_shares(pieces, lengths, decays, scale, out):
 
 
 @njit(cache=True, nogil=True)
+def add_drops(pieces, lengths, decays, scale, out):
+    """out[j, e] += what item j's score loses when event e alone had not been: older ones move up.
+
+    One pass from the latest event back gives all of them.
+    """
+    windows, m, size = pieces.shape
+    for b in range(windows):
+        first = max(0, size - lengths[b])
+        grown = np.exp(decays[b]) - 1.0  # of an event that is one place later
+        for j in range(m):
+            moved = 0.0  # what the window's events older than e gain
+            if first > 0 and lengths[b] > 0:  # one more comes into the window
+                moved = scale * np.exp(-decays[b] * (lengths[b] - 1)) * pieces[b, j, first - 1]
+            for e in range(first, size):
+                part = scale * np.exp(-decays[b] * (size - 1 - e)) * pieces[b, j, e]
+                out[j, e] += part - moved
+                moved += grown * part
+
+
+@njit(cache=True, nogil=True)
 def add_scores_without(pieces, lengths, decays, scale, dropped, out):
     """out[j] += score of item j when its events `dropped` (m, L) had not been: others move up."""
     windows, m, size = pieces.shape
@@ -59,6 +82,38 @@ def add_scores_without(pieces, lengths, decays, scale, dropped, out):
                     break
                 out[j] += scale * np.exp(-decays[b] * age) * pieces[b, j, e]
                 age += 1
+
+
+@njit(cache=True, nogil=True)
+def leading(share, most):
+    """What adds most to each of m items, and as many events that add most after those.
+
+    Returns
+    -------
+    order
+        (m, 2 · most) events by their share, falling; −1 where there are no more.
+    count
+        (m,) how many of the first `most` add anything.
+    named, others
+        (m, L) the first `count` events, and the next `count`.
+    """
+    m, size = share.shape
+    order, count = np.full((m, 2 * most), -1, np.int64), np.zeros(m, np.int64)
+    named, others = np.zeros((m, size), np.bool_), np.zeros((m, size), np.bool_)
+    for j in range(m):
+        taken = np.zeros(size, np.bool_)
+        for r in range(min(2 * most, size)):
+            best, top = -1, -np.inf
+            for e in range(size):
+                if not taken[e] and (best < 0 or share[j, e] > top):
+                    best, top = e, -np.inf if np.isnan(share[j, e]) else share[j, e]
+            order[j, r], taken[best] = best, True
+            if r < most and top > 0:
+                count[j] += 1
+                named[j, best] = True
+            elif r < 2 * count[j]:
+                others[j, best] = True
+    return order, count, named, others
 
 
 @njit(cache=True, nogil=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from tagcf.types import Effect, Method, Tag, TagEffects, TagReason
 
@@ -29,7 +30,8 @@ class TagEvidence:
 
     def raising(self, tags: Sequence[int], most: int) -> tuple[TagReason, ...]:
         """What speaks for an item that carries these tags."""
-        return tuple(one for one in self.of(tags)[:most] if one.delta > 0)
+        found = (one for tag in tags for one in self.by_tag.get(tag, ()) if one.delta > 0)
+        return tuple(islice(found, most))
 
 
 def gather_evidence(

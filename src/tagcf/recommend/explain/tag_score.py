@@ -34,14 +34,14 @@ def tag_score(serving: Serving, item: int, score: float) -> TagScore | None:
     said = float(1 - reading.term.own_share[item]) * serving.own()
     if said == 0:
         return None
-    code = np.array([item], np.int32)
-    stretched, stretch = reading.stretched(code)[0], float(reading.stretch[0])
-    tags, alike = row_of(reading.term.ridge.tags, item), row_of(reading.term.alike.rows, item)
-    worth = stretched * tags[:-1] * reading.by_tag[0, :-1]
-    near = stretched * stretch * alike * reading.profile[0]
-    value = np.asarray(said * (worth + near), np.float64)
-    order = [int(one) for one in np.argsort(-value, kind="stable") if tags[one] > 0]
-    count = sum(value[one] > 0 for one in order[:NAMED])
+    stretched = reading.stretched(np.array([item], np.int32))[0]
+    ridge, rows = reading.term.ridge.tags, reading.term.alike.rows
+    tag, value, alike = carried(ridge, rows, item)
+    worth = stretched * value * reading.by_tag[0, tag]
+    near = stretched * float(reading.stretch[0]) * alike * reading.profile[0, tag]
+    part = np.asarray(said * (worth + near), np.float64)
+    order = [int(one) for one in np.lexsort((tag, -part)) if value[one] > 0]
+    count = sum(part[one] > 0 for one in order[:NAMED])
     named, others = order[:count], order[count : 2 * count]
 
     def without(dropped: list[int]) -> float:
@@ -54,17 +54,24 @@ def tag_score(serving: Serving, item: int, score: float) -> TagScore | None:
     names = serving.terms.names.features
     return TagScore(
         share=said,
-        tags=tuple(_share(names[reading.term.columns[one]], float(value[one])) for one in named),
+        tags=tuple(
+            _share(names[reading.term.columns[tag[one]]], float(part[one])) for one in named
+        ),
         fidelity=Fidelity(float(score), without(named), without(others) if enough else None),
     )
 
 
-def row_of(table: sparse.csr_array, row: int) -> NDArray[np.float32]:
-    """One full row; many times as fast as indexing."""
-    at = slice(table.indptr[row], table.indptr[row + 1])
-    out = np.zeros(table.shape[1], np.float32)
-    out[table.indices[at]] = table.data[at]
-    return out
+def carried(
+    ridge: sparse.csr_array, rows: sparse.csr_array, item: int
+) -> tuple[NDArray[np.integer], NDArray[np.float32], NDArray[np.float32]]:
+    """(t,) tags of an item, their values in the ridge, whose last is a constant, and in rows."""
+    at = slice(ridge.indptr[item], ridge.indptr[item + 1])
+    there = ridge.indices[at] < rows.shape[1]
+    tag, value = ridge.indices[at][there], ridge.data[at][there]
+    at = slice(rows.indptr[item], rows.indptr[item + 1])
+    near = np.zeros(rows.shape[1], np.float32)
+    near[rows.indices[at]] = rows.data[at]
+    return tag, value, near[tag]
 
 
 def terms_of(serving: Serving, item: int, values: Floats) -> tuple[ScoreTerm, ...]:

@@ -21,7 +21,7 @@ from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.design import Design, Window, faded
 from tagcf.recommend.linear.fit import Fit
 from tagcf.recommend.linear.memory import Form, Memory, forms
-from tagcf.recommend.linear.model import FittedLinear, Linear, Part, statistics_of
+from tagcf.recommend.linear.model import POPULARITY, FittedLinear, Linear, Part, statistics_of
 from tagcf.recommend.linear.ridge import Ridge
 from tagcf.recommend.linear.streamed.rows import stream, with_power
 from tagcf.recommend.linear.streamed.search import (
@@ -231,8 +231,13 @@ def _weighted(one: Candidate, weight: float) -> Candidate:
 
 
 def _spread(scores: Scores) -> float:
-    """Mean over users of the standard deviation of their scores."""
-    return max(float(np.mean(scores.std(axis=1))), 1e-12)
+    """Mean over users of the standard deviation of their scores; 1 where there is none to speak of.
+
+    Histories of which no event leads to anything are scored by popularity alone, which is there
+    to break ties: scaled up to a spread of 1, it would make of real scores figures of millions.
+    """
+    spread = float(np.mean(scores.std(axis=1)))
+    return spread if spread > POPULARITY else 1.0
 
 
 def _sample(valid: Holdout) -> Holdout:

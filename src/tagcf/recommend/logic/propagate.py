@@ -32,7 +32,7 @@ class Propagation:
     roles: sparse.csr_array  # (I, R) strength in 0..1
     share: Floats  # (R,) of events with the role
     to_topics: sparse.csr_array  # (R, T)
-    centre: Floats  # (T,) mean over training users of what arrives at a topic
+    centre: Floats  # (T,) mean over users with events of what arrives at a topic
     scale: Floats  # (T,) one over its spread; 0 where nothing arrives
     items: sparse.csr_array  # (I, T) topics of each item, of length 1
     decay: float
@@ -72,7 +72,7 @@ def propagation(
     roles: sparse.csr_array | None = None,
     decay: float = 0.03,
 ) -> Propagation:
-    """Measure centre and spread of topics over training users.
+    """Measure centre and spread of topics over the training users that have events.
 
     Parameters
     ----------
@@ -104,7 +104,8 @@ def propagation_of(
 
 
 def _moments(raw: Propagation, train: Histories) -> tuple[Floats, Floats]:
-    """(T,) mean and standard deviation over training users, some users at a time."""
+    """(T,) mean and standard deviation over users with events, some users at a time."""
+    train = train.users(train.sizes > 0)
     total = np.zeros(raw.centre.size)
     squares = np.zeros(raw.centre.size)
     for start in range(0, len(train), USERS_AT_ONCE):

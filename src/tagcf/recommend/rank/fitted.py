@@ -13,7 +13,7 @@ from tagcf.recommend.rank.books import Book
 from tagcf.recommend.rank.calibrate import Calibration, Curve
 from tagcf.recommend.rank.features import Layout
 from tagcf.recommend.rank.ground import Covariates, Ground, Small, context_columns
-from tagcf.recommend.rank.kernels import pair_products
+from tagcf.recommend.rank.kernels import add_both, add_products, add_scores
 from tagcf.recommend.rank.returning import ReturnHead
 from tagcf.types import Codes, Floats
 
@@ -141,22 +141,23 @@ class FittedRanker:
         tables = self.tables
         item = _known(items, len(tables.item) - 1)
         user = _known(users, len(tables.user) - 1)
-        user = np.broadcast_to(user, item.shape) if user.size == 1 else user
-        raw = tables.item[item] + tables.user[user] + self._context(user, item, context)
-        both = tables.item_record[item] * tables.user_record[user]
-        raw += both @ tables.product
-        taste = pair_products(user, item, tables.tastes, tables.factors)
-        raw += taste[:, None] * tables.taste
+        raw = self._context(user, item, context)
+        add_both(user, item, tables.user, tables.item, raw)
+        records, factors = (tables.user_record, tables.item_record), (tables.tastes, tables.factors)
+        add_products(user, item, records, tables.product, factors, tables.taste, raw)
         if self.layout.scores:
-            raw += _scores(context.scores, len(item), self.layout.scores) @ tables.score
+            add_scores(_scores(context.scores, len(item), self.layout.scores), tables.score, raw)
         logged = [curve(raw[:, k]) for k, curve in enumerate(self.curves)]
-        derived = [one.predict(user, item) for one in self.returns]
+        derived = [one.predict(user, item) for one in self.returns]  # one user, or one a pair
         return np.column_stack([*logged, *derived])
 
     def _context(self, user: Codes, item: Codes, context: Context) -> Floats:
         tables = self.tables
         if context.covariates is None:
-            return tables.usual + tables.item_context[item] + tables.user_context[user]
+            out = np.tile(tables.usual, (item.size, 1))
+            add_both(user, item, tables.user_context, tables.item_context, out)
+            return out
+        user = np.broadcast_to(user, item.shape) if user.size == 1 else user
         filled = self.covariates.fill(user, item, context.covariates)
         columns = expand(self.covariates.basis, filled)
         return np.asarray(tables.context[0] + columns @ tables.context[1:])
@@ -172,4 +173,4 @@ def _scores(scores: Floats | None, n: int, n_scores: int) -> Floats:
     if scores is None or scores.shape != (n, n_scores):
         found = None if scores is None else scores.shape
         raise DataError("rank.scores_missing", found=found, expected=(n, n_scores))
-    return np.nan_to_num(scores)
+    return scores

@@ -34,17 +34,66 @@ def add_factors(code, item, value, weight, factors, sums, weights):
             weights[at, f] += w * x * x
 
 
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def inner(one, other):
+    """Inner product of float32; sums may be reordered, so that several are added at once."""
+    total = np.float32(0)
+    for f in range(one.size):
+        total += one[f] * other[f]
+    return total
+
+
 @numba.njit(cache=True, nogil=True)
 def pair_products(users, items, user_factors, item_factors):
     """(n,) inner products of the factors of pairs."""
     out = np.zeros(len(users))
-    n_factors = item_factors.shape[1]
     for r in range(len(users)):
-        total = 0.0
-        for f in range(n_factors):
-            total += user_factors[users[r], f] * item_factors[items[r], f]
-        out[r] = total
+        out[r] = inner(user_factors[users[r]], item_factors[items[r]])
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def add_both(users, items, of_user, of_item, out):
+    """Add rows (n, K) of users and of items; one user may stand for all."""
+    for r in range(len(items)):
+        i, u = items[r], users[r if len(users) > 1 else 0]
+        for k in range(out.shape[1]):
+            out[r, k] += of_item[i, k] + of_user[u, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def add_scores(scores, worth, out):
+    """Add (n, S) scores · their worth (S, K); none where a score is no number."""
+    for r in range(len(scores)):
+        for s in range(len(worth)):
+            if np.isfinite(scores[r, s]):
+                for k in range(out.shape[1]):
+                    out[r, k] += scores[r, s] * worth[s, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def add_products(users, items, record, product, factors, taste, out):
+    """Add to heads (n, K) what users and items are to each other; one user may stand for all.
+
+    Parameters
+    ----------
+    record, factors
+        Tables of users, then of items.
+    product, taste
+        (K, K) worth of item record · user record; (K,) of the factors' product.
+    """
+    n_outcomes = out.shape[1]
+    tastes = np.any(taste != 0)  # else the log shows none: factors need not be looked up
+    for r in range(len(items)):
+        i, u = items[r], users[r if len(users) > 1 else 0]
+        if tastes:
+            alike = inner(factors[0][u], factors[1][i])
+            for k in range(n_outcomes):
+                out[r, k] += alike * taste[k]
+        for a in range(n_outcomes):
+            both = record[1][i, a] * record[0][u, a]
+            for k in range(n_outcomes):
+                out[r, k] += both * product[a, k]
 
 
 @numba.njit(cache=True, nogil=True)

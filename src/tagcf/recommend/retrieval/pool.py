@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagcf.recommend.retrieval.contract import Asked, Found
-from tagcf.recommend.steer import Acting
+from tagcf.recommend.steer import Acting, add_boosts
 from tagcf.types import Codes, Floats, Mask
 
 Items = NDArray[np.integer]
@@ -47,12 +47,15 @@ def pool_of(asked: Asked, wanted: Wanted) -> Pool:
         blocks = [one.items for one in wanted.rules if one.rule.block]
         marks = _Marks(asked.n_items)
         blocked = marks.items(blocks, [wanted.hidden], wanted.allowed)
-        parts.append(_top(asked, blocked, np.zeros(blocked.size), wanted.n_blocked).item)
         unit = float(np.std(plain.score.astype(np.float64))) if plain.item.size else 0.0
-        boost = _boosts(wanted.rules, unit if unit > 0 else 1.0, asked.n_items)
         touched = [one.items for one in wanted.rules if not one.rule.block]
         items = marks.items(touched, [wanted.hidden, blocked], wanted.allowed)
-        boosted = _top(asked, items, boost[items], wanted.n)
+        score = np.zeros(asked.n_items, np.float32)
+        for some in (blocked, items):
+            score[some] = asked.scores(some)
+        add_boosts(score, wanted.rules, unit if unit > 0 else 1.0)
+        parts.append(_top(blocked, score[blocked], wanted.n_blocked).item)
+        boosted = _top(items, score[items], wanted.n)
         hidden = marks.items([wanted.hidden, blocked, *touched], [], None)
         rest = _best(asked, wanted.n, hidden, wanted.allowed)
         parts.append(_merged(boosted, rest, wanted.n))
@@ -67,12 +70,11 @@ def _best(asked: Asked, n: int, hidden: Items, allowed: Items | None) -> Found:
     if allowed is None:
         return asked.best(n, hidden)
     items = _Marks(asked.n_items).items([allowed], [hidden], None)
-    return _top(asked, items, np.zeros(items.size), n)
+    return _top(items, asked.scores(items), n)
 
 
-def _top(asked: Asked, items: Items, added: Floats, n: int) -> Found:
-    """Best n of some items (each once, in rising order) with something added to their scores."""
-    score = asked.scores(items) + added.astype(np.float32)
+def _top(items: Items, score: NDArray[np.float32], n: int) -> Found:
+    """Best n of some items (each once, in rising order) by their scores."""
     order = np.argsort(-score, kind="stable")[:n]
     return Found(items[order].astype(np.int32), score[order])
 
@@ -81,15 +83,6 @@ def _merged(one: Found, other: Found, n: int) -> Codes:
     item = np.concatenate([one.item, other.item])
     order = np.lexsort((item, -np.concatenate([one.score, other.score])))
     return item[order[:n]]
-
-
-def _boosts(rules: Sequence[Acting], unit: float, n_items: int) -> Floats:
-    """(I,) what rules add to each item's score."""
-    total = np.zeros(n_items)
-    for one in rules:
-        if not one.rule.block:
-            total[one.items] += one.weight * unit * one.strength
-    return total
 
 
 @dataclass(frozen=True, slots=True)

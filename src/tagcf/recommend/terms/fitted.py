@@ -105,8 +105,9 @@ def serve(
         return Served(scores, None, none + 1, None, none, none, none)
     cold = terms.cold
     scores = fitted.scores(histories if cold is None else cold.stands.read(histories), at)
-    broken = ~np.isfinite(scores)
-    if some := bool(broken.any()):  # no number may spoil the others
+    broken = None
+    if not all_finite(scores):  # no number may spoil the others
+        broken = ~np.isfinite(scores)
         scores = np.where(broken, np.float32(0), scores)
     reading = None
     if cold is not None and cold.few.size:
@@ -125,9 +126,15 @@ def serve(
     if terms.frequency is not None:
         reach = np.float32(-terms.reach) * scores.std(axis=1)
         scores = scores + reach[:, None] * terms.frequency
-    if some:
+    if broken is not None:
         scores = np.where(broken, np.float32(np.nan), scores)
     return Served(scores, reading, own, segments, unit, mean, reach)
+
+
+def all_finite(scores: Scores) -> bool:
+    """Whether every score is a number; a sum is enough to see it, unless it is too large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(scores.sum())) or bool(np.isfinite(scores).all())
 
 
 def own_part(terms: Terms, size: NDArray[np.integer] | NDArray[np.floating]) -> Row:

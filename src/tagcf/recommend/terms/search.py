@@ -7,12 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tagcf.errors import EstimationError
 from tagcf.recommend.cold.items import ColdItems
-from tagcf.recommend.cold.search import ColdItemsSearch, drawn, most_asked
+from tagcf.recommend.cold.search import DRAWS, ColdItemsSearch, drawn, most_asked
 from tagcf.recommend.cold.term import ColdChoice, cold_term, with_choice
 from tagcf.recommend.cold.users import segment_prior
 from tagcf.recommend.evaluate.ranking import cpu_seconds, rank_targets
-from tagcf.recommend.evaluate.search import Already, Chosen, Search, Tried, validation_value
+from tagcf.recommend.evaluate.search import (
+    Already,
+    Chosen,
+    Reseeded,
+    Search,
+    Tried,
+    validation_value,
+)
 from tagcf.recommend.evaluate.splits import Holdout, first_events
 from tagcf.recommend.logic.behaviour import behavioural_logic
 from tagcf.recommend.logic.propagate import propagation
@@ -29,7 +37,8 @@ FEW = 10  # events below which an item is worth a word from its tags
 PRIORS = (1.0, 3.0, 10.0)  # events that weigh as much as what tags, or segments, say
 NEW_USERS, MOST_NEW = 0.2, 2_000  # share of users taken out of training, and how many at most
 FIRST = (0, 1, 3)  # events of a new user that are known
-UNSEARCHED = Choices(cold=ColdChoice(likeness=0.3, chance=1.0), segments=3.0)
+NETWORK_DRAWS = 1  # of items taken out, where each is a training of minutes
+UNSEARCHED = ColdChoice(likeness=0.3, chance=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,7 @@ def worth_telling(side: Side, valid: Holdout) -> bool:
 
 def unsearched(side: Side) -> Choices:
     """Strengths where there is no validation to choose them by: no term that has to earn its."""
-    return replace(
-        UNSEARCHED,
-        cold=UNSEARCHED.cold if side.features.nnz else None,
-        segments=UNSEARCHED.segments if side.has_segments else 0.0,
-    )
+    return Choices(cold=UNSEARCHED if side.features.nnz else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +115,7 @@ def _with_cold(
     known: _Known, inner: Chosen, choices: Choices, terms: Terms
 ) -> tuple[Choices, Terms]:
     """Cold items are scored by tags at any rate; items with events only where that surely helps."""
-    search = ColdItemsSearch(Already(inner), known.side.features, priors=(0.0,), seed=known.seed)
-    model = search.choose(known.valid).model
-    choice = model.choice if isinstance(model, ColdItems) else ColdChoice()
+    choice = _cold_choice(known, inner)
     term = cold_term(known.side.features, known.valid.train, choice)
     mixed = [with_choice(term, replace(choice, prior_events=one)) for one in (0.0, *PRIORS)]
     found = known.judged(
@@ -124,6 +127,22 @@ def _with_cold(
     choice = replace(choice, prior_events=prior)
     choices = replace(choices, cold=choice, findings=(*choices.findings, _finding("cold", found)))
     return choices, replace(terms, cold=with_choice(term, choice))
+
+
+def _cold_choice(known: _Known, inner: Chosen) -> ColdChoice:
+    """Choose on items taken out; where they are too few for that, as without a search.
+
+    A random model is a network, or has one in it: it is trained without items once.
+    """
+    draws = NETWORK_DRAWS if isinstance(inner.model, Reseeded) else DRAWS
+    search = ColdItemsSearch(
+        Already(inner), known.side.features, priors=(0.0,), draws=draws, seed=known.seed
+    )
+    try:
+        model = search.choose(known.valid).model
+    except EstimationError:
+        return UNSEARCHED
+    return model.choice if isinstance(model, ColdItems) else UNSEARCHED
 
 
 def _with_segments(

@@ -11,7 +11,7 @@ from scipy import sparse
 from tagcf.recommend.cold.shares import ColdShares, cold_shares
 from tagcf.recommend.histories import Histories
 from tagcf.recommend.scoring import Fitted, Scores
-from tagcf.recommend.terms.fitted import Served, Terms, own_part, serve
+from tagcf.recommend.terms.fitted import SHORT, Served, Terms, serve
 from tagcf.types import Codes, Floats, Mask
 
 
@@ -20,7 +20,8 @@ class Serving:
     """What one history was served with.
 
     Scores without some events are in the units of the whole history's: what a term adds is
-    computed again, the standard deviation that it is a multiple of stays.
+    computed again, the standard deviation that it is a multiple of stays. Histories short enough
+    for segments, whose units move most, are scored again as a whole.
     """
 
     terms: Terms
@@ -71,10 +72,21 @@ class Serving:
         """(3, m) each of these, in this order."""
         return np.stack([self.by_segments(items), self.by_logic(items), self.by_reach(items)])
 
+    def looks_at(self, size: int) -> bool:
+        """Whether a term's part in scores depends on a history of so many events."""
+        return bool(self.served.logic_unit[0]) or (self._in_segments and size <= SHORT)
+
     def without(
-        self, items: Codes, place: NDArray[np.int64], dropped: Mask, model: Floats
+        self,
+        fitted: Fitted,
+        items: Codes,
+        place: NDArray[np.int64],
+        dropped: Mask,
+        model: Floats,
     ) -> Floats:
         """(m,) scores of items had the events `dropped` (m, L) not been.
+
+        Where segments have a say after that, the histories are scored again.
 
         Parameters
         ----------
@@ -83,14 +95,29 @@ class Serving:
         model
             (m,) the same by the model alone.
         """
-        out = model
-        if self.served.segments is not None:
-            own = own_part(self.terms, self.history.size - dropped.sum(axis=1))
-            out = own * out + (1 - own) * self.served.segments[0, items]
+        out = np.asarray(model + self.by_reach(items))
         if self.served.logic_unit[0]:
-            left = [np.delete(self.history, place[row]) for row in dropped]
-            out = out + self._logic(left, items)
-        return np.asarray(out + self.by_reach(items))
+            out = out + self._logic(self._left(place, dropped), items)
+        if self._in_segments:
+            short = np.flatnonzero(self.history.size - dropped.sum(axis=1) <= SHORT)
+            if short.size:
+                out[short] = self._again(fitted, self._left(place, dropped[short]), items[short])
+        return out
+
+    @property
+    def _in_segments(self) -> bool:
+        known = self.groups is not None and self.groups.nnz > 0
+        return known and self.terms.segments is not None
+
+    def _left(self, place: NDArray[np.int64], dropped: Mask) -> list[Codes]:
+        return [np.delete(self.history, place[row]) for row in dropped]
+
+    def _again(self, fitted: Fitted, histories: list[Codes], items: Codes) -> Floats:
+        """(m,) the score of one item after each history; the same histories are scored once."""
+        place: dict[tuple[int, ...], int] = {}
+        row = [place.setdefault(tuple(one.tolist()), len(place)) for one in histories]
+        scores = self.scores(fitted, Histories.of(list(place), self.n_items))
+        return scores[row, items].astype(np.float64)
 
     def scores(self, fitted: Fitted, histories: Histories) -> Scores:
         """(U, I) scores of other histories of the same person."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from tagcf.recommend.cold.stand_in import StandIns
 from tagcf.recommend.cold.term import ColdChoice, cold_term
 from tagcf.recommend.cold.users import SegmentPrior
@@ -24,7 +26,10 @@ def term_arrays(terms: Terms) -> Arrays:
     if terms.cold is not None:
         arrays |= {"inverse": terms.cold.ridge.inverse, "stands": terms.cold.stands.item}
     if terms.segments is not None:
-        arrays |= {"lift": terms.segments.lift, "share": terms.segments.share}
+        prior = terms.segments
+        arrays |= sparse_arrays("levels", prior.more)
+        arrays |= {"share": prior.share, "level_events": prior.events}
+        arrays |= {"level_scale": np.array([prior.strength, prior.prior])}
     if terms.logic is not None:
         graph = terms.logic
         arrays |= sparse_arrays("edges", graph.to_topics)
@@ -38,8 +43,9 @@ def terms_of(arrays: Arrays, choices: Choices, side: Side, learned: Histories) -
     if choices.cold is not None and "inverse" in arrays:
         stands = StandIns(arrays["stands"])
         cold = cold_term(side.features, learned, choices.cold, arrays["inverse"], stands)
-    if "lift" in arrays:
-        segments = SegmentPrior(arrays["share"], arrays["lift"])
+    if "level_scale" in arrays:
+        more, scale = sparse_of("levels", arrays), arrays["level_scale"].tolist()
+        segments = SegmentPrior(arrays["share"], arrays["level_events"], more, *scale)
     if "centre" in arrays:
         learnt = sparse_of("edges", arrays), arrays["role_share"], arrays["centre"], arrays["scale"]
         logic = propagation_of(learnt, side.tags, side.roles)
