@@ -163,7 +163,7 @@ def reasons_of(call: Callable[[int], Any]) -> dict[str, float]:
         "events": round(float(np.mean([len(item.history) for item in items])), 2),
         "hold": round(float(np.mean([one.holds for one in tested])), 3),
         "score_left": round(
-            float(np.mean([one.without_evidence / one.score for one in tested if one.score > 0])), 3
+            sum(one.without_evidence for one in tested) / sum(one.score for one in tested), 3
         ),
     }
 
