@@ -112,7 +112,7 @@ def test_without_exploration_the_order_stands_and_with_all_of_it_nothing_does() 
     beyond = Exploration(share=0.0).draw([2], [7, 8, 9], rng, k=3)
     assert beyond.item[0] == 9
     assert beyond.randomized.tolist() == [False, True, True]
-    with pytest.raises(SettingsError, match="between 0 and 1"):
+    with pytest.raises(SettingsError, match="from 0 to 1"):
         Exploration(share=1.2)
 
 
