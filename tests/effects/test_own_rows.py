@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from tagcf.effects.task import Question
 from tagcf.types import EventLog, TagMatrix
 
 ROWS, USERS = 3_000, 400
+
+Errors = Literal["CR3", "CR1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,9 @@ def make_case(
     ids=["sorted", "unsorted", "weighted", "items alone", "far from zero"],
 )
 def test_same_answers_as_from_sums(
-    case: Case, errors: str, monkeypatch: pytest.MonkeyPatch
+    case: Case, errors: Errors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    using = Joint(errors=errors)  # type: ignore[arg-type]
+    using = Joint(errors=errors)
     summed = estimate_effects(case.log, case.tags, using).effects
     monkeypatch.setattr(own_rows, "FEWEST_CONTROLS", 0)
     kept = estimate_effects(case.log, case.tags, using).effects
@@ -166,7 +169,7 @@ def test_directions_that_the_sample_does_not_know(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("errors", ["CR3", "CR1"])
-def test_a_tag_on_one_cluster_is_not_told(errors: str) -> None:
+def test_a_tag_on_one_cluster_is_not_told(errors: Errors) -> None:
     """Its score is nothing, by least squares; all the others say nothing of it."""
     random = np.random.default_rng(0)
     cluster = np.arange(ROWS) // 50
@@ -180,12 +183,12 @@ def test_a_tag_on_one_cluster_is_not_told(errors: str) -> None:
     )
     order = [int(log.items[at]) for at in range(len(log.items))]
     tags = tags_from_arrays(log.items, carried[order], ["t", "u"])
-    found = estimate_effects(log, tags, Joint(errors=errors)).effects  # type: ignore[arg-type]
+    found = estimate_effects(log, tags, Joint(errors=errors)).effects
     assert [one.verdict == "cannot tell" for one in found] == [True, False]
 
 
 @pytest.mark.parametrize("errors", ["CR3", "CR1"])
-def test_authors_and_no_controls(errors: str) -> None:
+def test_authors_and_no_controls(errors: Errors) -> None:
     random = np.random.default_rng(0)
     item = np.concatenate([np.arange(400), random.integers(400, size=2_600)])
     author = np.arange(400) // 4
@@ -198,5 +201,5 @@ def test_authors_and_no_controls(errors: str) -> None:
     )
     order = [int(log.items[at]) for at in range(len(log.items))]
     tags = tags_from_arrays(log.items, carried[order], list("abc"))
-    found = estimate_effects(log, tags, Joint(errors=errors)).effects  # type: ignore[arg-type]
+    found = estimate_effects(log, tags, Joint(errors=errors)).effects
     assert found[0].estimate == pytest.approx(1.0, abs=0.2)

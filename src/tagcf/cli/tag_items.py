@@ -63,11 +63,11 @@ def read_items(workspace: Workspace) -> Items:
         The settings name neither a text nor a media column.
     """
     content = workspace.settings.content
-    if locate(workspace.root, "items") is None:
+    there = locate(workspace.root, "items") is not None
+    table = open_items(workspace) if there else None
+    if table is None:
         item = workspace.settings.data.item
         raise DataError("tags.no_items_file", path=workspace.root, item=item)
-    table = open_items(workspace)
-    assert table is not None  # noqa: S101 - it was located
     if not content.text and content.media is None:
         raise SettingsError(
             "tags.no_text",

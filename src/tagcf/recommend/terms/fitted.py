@@ -73,6 +73,15 @@ def fit_terms(choices: Choices, side: Side, train: Histories) -> Terms:
         logic = propagation(train, side.tags, edges, side.roles)
     if choices.segments > 0 and side.members is not None:
         segments = segment_prior(train, side.members)
+    return terms_at(choices, side, train, (cold, segments, logic))
+
+
+Parts = tuple[ColdTerm | None, SegmentPrior | None, Propagation | None]
+
+
+def terms_at(choices: Choices, side: Side, train: Histories, parts: Parts) -> Terms:
+    """Put together what was learned from `train` at the strengths chosen."""
+    cold, segments, logic = parts
     return Terms(
         cold=cold,
         segments=segments,

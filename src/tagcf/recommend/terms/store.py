@@ -14,9 +14,8 @@ from tagcf.recommend.histories import Histories
 from tagcf.recommend.linear.fit import Arrays, sparse_arrays, sparse_of
 from tagcf.recommend.logic.propagate import propagation_of
 from tagcf.recommend.roles import KnownRoles
-from tagcf.recommend.spread.tempered import log_frequency
 from tagcf.recommend.terms.choices import Choices, Finding, Reached, Side
-from tagcf.recommend.terms.fitted import Terms
+from tagcf.recommend.terms.fitted import Terms, terms_at
 from tagcf.types import Tag
 
 
@@ -49,16 +48,7 @@ def terms_of(arrays: Arrays, choices: Choices, side: Side, learned: Histories) -
     if "centre" in arrays:
         learnt = sparse_of("edges", arrays), arrays["role_share"], arrays["centre"], arrays["scale"]
         logic = propagation_of(learnt, side.tags, side.roles)
-    return Terms(
-        cold=cold,
-        segments=segments,
-        segment_events=choices.segments,
-        logic=logic,
-        logic_weight=choices.logic,
-        frequency=log_frequency(learned) if choices.reach > 0 else None,
-        reach=choices.reach,
-        names=side.names,
-    )
+    return terms_at(choices, side, learned, (cold, segments, logic))
 
 
 def choices_of(facts: dict[str, Any]) -> Choices:
