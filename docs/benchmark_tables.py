@@ -143,7 +143,7 @@ def speed_table() -> str:
         met = ""
         if target is not None:
             met = "met" if (found <= target if less else found >= target) else "**not met**"
-        lines.append(f"| {name} | {_promise(target, less)} | {found:,.1f}{unit} | {met} |")
+        lines.append(f"| {name} | {_promise(target, less)} | {found:z,.1f}{unit} | {met} |")
     for name, wide in result["ours"]["wide"].items():
         extra = wide["joint, plain"]["extra_mb"]
         lines.append(
