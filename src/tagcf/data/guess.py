@@ -105,7 +105,7 @@ def _to_tag(root: Path, items: _Look | None) -> dict[str, Any]:
     item = items.first((*_ITEM, "id")) if items else None
     content = _content(items, item) if items and item else {}
     if not content:
-        raise DataError("data.no_impressions", path=root)
+        raise DataError("init.nothing", path=root)
     return {"data": {"user": "", "item": item, "time": ""}, "content": content}
 
 
