@@ -11,6 +11,7 @@ import tagcf
 
 # A name that leaves or joins this list is a change of the contract: see CHANGELOG.md.
 NAMES = [
+    "InterestEngine",
     "Joint",
     "Matching",
     "Naive",
@@ -41,6 +42,7 @@ def test_the_list_is_pinned() -> None:
         "data",
         "effects",
         "errors",
+        "live",
         "recommend",
         "settings",
         "tags",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tagcf.effects.methods import TwoStage as TwoStage
     from tagcf.effects.task import Question as Question
     from tagcf.errors import TagCFError as TagCFError
+    from tagcf.live.interest import InterestEngine as InterestEngine
     from tagcf.recommend.recommender import Recommender as Recommender
     from tagcf.tags.encode import encode_tags as encode_tags
     from tagcf.tags.matrix import load_tags as load_tags
@@ -58,6 +59,7 @@ _HOME = {
     "fit_response": "tagcf.counterfactual.model",
     "what_if": "tagcf.counterfactual.answer",
     "Recommender": "tagcf.recommend.recommender",
+    "InterestEngine": "tagcf.live.interest",
     "TagCFError": "tagcf.errors",
 }
 

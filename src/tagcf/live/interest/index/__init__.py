@@ -1,0 +1,1 @@
+"""Dense rows of keys that come as they please."""

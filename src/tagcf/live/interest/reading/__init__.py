@@ -1,0 +1,1 @@
+"""From the state to answers: strengths, scores, and where they come from."""

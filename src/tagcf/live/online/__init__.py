@@ -1,0 +1,1 @@
+"""Outcome models that learn from every batch."""
