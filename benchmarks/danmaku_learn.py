@@ -43,9 +43,7 @@ def macro_f1(labels: NDArray[Any], read: NDArray[Any], classes: int) -> list[flo
 def of_meaning(vectors: NDArray[Any], examples: Examples) -> tuple[NDArray[Any], NDArray[Any]]:
     """Weights and bias of all heads on sentence embeddings."""
     fitted = [
-        fit_softmax(
-            vectors, examples.labels[:, k], len(head), MEANING_PENALTY, examples.importance
-        )
+        fit_softmax(vectors, examples.labels[:, k], len(head), MEANING_PENALTY, examples.importance)
         for k, head in enumerate(HEADS)
     ]
     weights = np.hstack([one.weights for one in fitted])

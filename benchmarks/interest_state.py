@@ -1,18 +1,20 @@
 """The interest state beside the limit of the memory, numpy and polars.
 
 Run ``python -m benchmarks.interest_state``; it writes ``benchmarks/results/interest_state.json``.
-SIMULATED events: 1,000,000 users, 100,000 items with 3 of 300 tags each; users uniform, or by Zipf's
-law. One process, one thread. The limit is a compiled loop that adds to random 4-byte cells of the
-same table: 3 of them are one event of 3 tags. What is compared is run in turns, and a ratio is the
-median over the turns, since the machine has other work. Times are CPU seconds, but for latencies,
-which are of the clock on the wall.
+SIMULATED events: 1,000,000 users, 100,000 items with 3 of 300 tags each; users uniform, or by
+Zipf's law. One process, one thread. The limit is a compiled loop that adds to random 4-byte cells
+of the same table: 3 of them are one event of 3 tags. What is compared is run in turns, and a ratio
+is the median over the turns, since the machine has other work. Times are CPU seconds, but for
+latencies, which are of the clock on the wall.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -29,14 +31,14 @@ from benchmarks.record import write_result
 from tagcf.live.interest import InterestEngine
 from tagcf.live.interest.content import Shelf, shelve
 from tagcf.live.interest.index.rows import Table, new_table
-from tagcf.live.interest.state import SLICE, no_resets
-from tagcf.live.interest.update.arrays import Batch, Scratch
+from tagcf.live.interest.state import SLICE, new_scratch, no_resets
+from tagcf.live.interest.update.arrays import Batch
 from tagcf.live.interest.update.kernels import add
 from tagcf.live.wire.keys import id_keys
-from tagcf.types import IdMap, TagMatrix, Tag
+from tagcf.types import IdMap, Tag, TagMatrix
 
 USERS, ITEMS, TAGS, EACH = 1_000_000, 100_000, 300, 3
-EVENTS, TURNS = 1_000_000, 7
+EVENTS, TURNS = 1_000_000, 5
 START, DAY = 1.7e9, 86_400.0
 HALF_LIVES = (1_800.0, 7 * DAY, 90 * DAY)
 ZIPF = 1.2
@@ -93,9 +95,7 @@ def kernel(law: str, scales: int) -> dict[str, Any]:
     user, item = users_of(law, EVENTS), random.integers(0, ITEMS, EVENTS)
     ts = START + np.sort(random.random(EVENTS)) * 3_600
     anywhere = random.integers(0, USERS * table.width, EACH * EVENTS)
-    same_rows = np.repeat(user, EACH) * table.width + random.integers(
-        0, table.width, EACH * EVENTS
-    )
+    same_rows = np.repeat(user, EACH) * table.width + random.integers(0, table.width, EACH * EVENTS)
     ways: dict[str, Callable[[], object]] = {
         "limit": lambda: add_at_random(table.cells, anywhere),
         "limit, same users": lambda: add_at_random(table.cells, same_rows),
@@ -140,32 +140,45 @@ def _kernel(
     rates: tuple[float, ...],
 ) -> Callable[[], None]:
     """The engine's own kernel, over rows of users and content that are known already."""
-    keys, none = user.astype(np.uint64), np.zeros(EVENTS, np.uint64)
-    batch = Batch(
-        *(keys, none, none, none, none, ts),
-        *(np.ones(EVENTS, np.uint8), np.zeros(EVENTS, np.float32)),
-    )
-    vectors, flags = np.zeros((0, scales_of(rates), 0), np.float32), table.rows.about[:0]
-    one = np.ones(SLICE, np.float32)
-    parts = [
-        (first, Scratch(user[first:last].copy(), user[:0], item[first:last].copy(), one))
-        for first, last in slices()
-    ]
+    out, vectors = new_scratch(len(rates)), np.zeros((0, len(rates), 0), np.float32)
+    out.evidence[:] = 1
+    keys, where = user.astype(np.uint64), (table.cell_of, table.width)
+    run = _chunks(ts, keys, user, item)
 
-    def run() -> None:
-        for first, part in parts:
+    def go() -> None:
+        run(out, table.rows, where, table.cells, vectors, rates, shelf.arrays, no_resets())
+
+    return go
+
+
+def _chunks(ts: Any, keys: Any, user: Any, item: Any) -> Any:
+    """A compiled loop over the chunks, as the engine's, but that rows and content are given."""
+
+    @numba.njit
+    def run(out, rows, where, cells, vectors, rates, content, resets):  # type: ignore[no-untyped-def]
+        size = out.row.size
+        for first in range(0, ts.size, size):
+            n = min(size, ts.size - first)
+            out.content[:n] = item[first : first + n]
+            about = rows.about
+            row = user[first : first + n]
             add(
-                *(batch, first, first + len(part.row), part.row, part, table.rows.about),
-                *(table.cells, table.cell_of, table.width, vectors, rates, shelf.arrays),
-                *(flags, no_resets()),
+                keys[first:],
+                ts[first:],
+                row,
+                n,
+                out,
+                about,
+                rows,
+                where,
+                cells,
+                vectors,
+                rates,
+                content,
+                resets,
             )
 
     return run
-
-
-def scales_of(rates: tuple[float, ...]) -> int:
-    """Number of time scales."""
-    return len(rates)
 
 
 def slices() -> list[tuple[int, int]]:
@@ -213,7 +226,9 @@ def _polars(
         (pl.col("since") * (rate * np.log(2))).exp().cast(pl.Float32).alias(f"w{at}")
         for at, rate in enumerate(rates)
     ]
-    sums = [(pl.col(f"w{at}") * pl.col("strength")).sum().alias(f"s{at}") for at in range(len(rates))]
+    sums = [
+        (pl.col(f"w{at}") * pl.col("strength")).sum().alias(f"s{at}") for at in range(len(rates))
+    ]
     plan = (
         events.lazy().with_columns(weights).join(tags.lazy(), on="item").group_by("user", "tag")
     ).agg(sums)
@@ -271,7 +286,11 @@ def latencies(n_users: int) -> dict[str, Any]:
             call()
             spent.append((time.perf_counter() - started) * 1e6)
         p50, p99 = np.percentile(spent, [50, 99])
-        found[name] = {"calls": len(calls), "p50_us": round(p50, 1), "p99_us": round(p99, 1)}
+        found[name] = {
+            "calls": len(calls),
+            "p50_us": round(float(p50), 1),
+            "p99_us": round(float(p99), 1),
+        }
 
     def then_read(first: int, n: int) -> Callable[[], object]:
         part = Batch(*(column[first : first + n].copy() for column in batch))
@@ -291,13 +310,22 @@ def latencies(n_users: int) -> dict[str, Any]:
 
     told("one event", [one(at) for at in range(20_000)])
     told("interest, 20 tags", [lambda u=u: engine.interest(f"u{u}") for u in who[:5_000]])
-    told("interest in a scene", [lambda u=u: engine.interest(f"u{u}", scene="games") for u in who[:5_000]])
+    told(
+        "interest in a scene",
+        [lambda u=u: engine.interest(f"u{u}", scene="games") for u in who[:5_000]],
+    )
     asked = random.integers(0, ITEMS, 500)
     told("scores of 500", [lambda u=u: engine.scores(f"u{u}", asked) for u in who[:5_000]])
     told("explain", [lambda u=u: engine.explain(f"u{u}", "tag7") for u in who[:2_000]])
     later = batch._replace(ts=batch.ts + 30 * DAY)
-    moved = [Batch(*(column[at : at + 1_000].copy() for column in later)) for at in range(0, 300_000, 1_000)]
-    told("batch of 1000, every landmark moves", [lambda part=part: engine.update_batch(part) for part in moved])
+    moved = [
+        Batch(*(column[at : at + 1_000].copy() for column in later))
+        for at in range(0, 300_000, 1_000)
+    ]
+    told(
+        "batch of 1000, every landmark moves",
+        [lambda part=part: engine.update_batch(part) for part in moved],
+    )
     return found
 
 
@@ -314,3 +342,47 @@ def snapshot(n_users: int, folder: str) -> dict[str, Any]:
         "save_s": round(saved - started, 2),
         "load_s": round(time.perf_counter() - saved, 2),
     }
+
+
+def run(task: str, **facts: Any) -> Any:
+    """One task, in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        tasks: dict[str, Callable[[], Any]] = {
+            "kernel": lambda: kernel(facts["law"], facts["scales"]),
+            "whole": lambda: whole(facts["users"], facts["law"], scenes=facts["scenes"]),
+            "latencies": lambda: latencies(facts["users"]),
+            "snapshot": lambda: snapshot(facts["users"], folder),
+        }
+        return tasks[task]()
+
+
+def main() -> None:
+    """Measure everything, each task in a process of its own, or answer one order of `run_child`."""
+    if sys.argv[1:]:
+        print(json.dumps(run(**json.loads(sys.argv[1]))))
+        return
+
+    def child(task: str, **facts: object) -> dict[str, Any]:
+        found = run_child(sys.executable, "benchmarks.interest_state", task, **facts)
+        print(json.dumps(found), flush=True)
+        return found
+
+    settings = [(law, scales) for scales in (1, 3) for law in ("uniform", "zipf")]
+    result = {
+        "simulated": True,
+        "events": EVENTS,
+        "turns": TURNS,
+        "kernel": [child("kernel", law=law, scales=scales) for law, scales in settings],
+        "whole": [
+            child("whole", users=users, law="uniform", scenes=scenes)
+            for users in (100_000, USERS)
+            for scenes in (False, True)
+        ],
+        "latency": child("latencies", users=100_000),
+        "snapshot": child("snapshot", users=100_000),
+    }
+    write_result("interest_state", result)
+
+
+if __name__ == "__main__":
+    main()

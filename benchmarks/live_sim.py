@@ -7,16 +7,18 @@ ratio that knows the true rates of everything but highlights, and every decoy.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks.record import write_result
 from tagcf.data.simulate.live import LivePlatform, LiveWorld, simulate_live
-from tagcf.data.simulate.live.bursts import INTERACTIONS
 from tagcf.data.simulate.live.platform import TICK
 
+SEEDS = 3
 TOLERANCE = 15.0  # seconds
 BASELINE = 300.0  # seconds of a room's past that the rolling z-score compares with
 SMOOTHING = (20.0, 30.0, 45.0)  # seconds
@@ -33,6 +35,7 @@ class Spans:
     score: np.ndarray
 
     def at_least(self, score: float) -> Spans:
+        """Keep those with such a score."""
         kept = self.score >= score
         return Spans(self.room[kept], self.start[kept], self.end[kept], self.score[kept])
 
@@ -143,8 +146,13 @@ def z_score_f1(
             precision, recall = hits / max(1, len(found.room)), hits / max(1, len(truth.room))
             f1 = 2 * precision * recall / max(1e-9, precision + recall)
             if f1 > best["f1"]:
-                best = {"f1": f1, "precision": precision, "recall": recall,
-                        "threshold": float(threshold), "smoothing": smoothing}
+                best = {
+                    "f1": f1,
+                    "precision": precision,
+                    "recall": recall,
+                    "threshold": float(threshold),
+                    "smoothing": smoothing,
+                }
     return {name: round(float(value), 3) for name, value in best.items()}
 
 
@@ -186,3 +194,30 @@ def difficulty(world: LiveWorld) -> dict[str, Any]:
         "oracle": best_f1(oracle, truth),
         "oracle_overlap": best_f1(oracle, truth, overlapping),
     }
+
+
+def main() -> None:
+    """Measure over SEEDS worlds and write the result."""
+    worlds: list[dict[str, Any]] = []
+    for seed in range(SEEDS):
+        started = time.process_time()
+        world = simulate_live(LivePlatform(seed=seed))
+        spent = time.process_time() - started
+        facts = {"seed": seed, "events": world.events.num_rows, "cpu_s": round(spent, 2)}
+        worlds.append(facts | difficulty(world))
+    scores = (
+        "rolling_z",
+        "rolling_z_overlap",
+        "rolling_z_interactions",
+        "rolling_z_interactions_overlap",
+        "oracle",
+        "oracle_overlap",
+    )
+    mean = {name: round(float(np.mean([one[name]["f1"] for one in worlds])), 3) for name in scores}
+    write_result(
+        "live_sim", {"simulated": True, "tolerance_s": TOLERANCE, "mean_f1": mean, "worlds": worlds}
+    )
+
+
+if __name__ == "__main__":
+    main()

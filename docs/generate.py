@@ -15,6 +15,7 @@ a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 | README, upworthy and coverage | benchmarks/results/upworthy.json, coverage.json |
 | docs/explanation/benchmarks.md | benchmarks/results/ of peers, upworthy_halves, tagging … |
 | docs/how-to/roles-and-tree.md | benchmarks/results/ of logic, mined_tags and role_scale |
+| docs/explanation/danmaku.md | benchmarks/results/ of danmaku, danmaku_learn, danmaku_real |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -37,6 +38,7 @@ from typing import Any
 
 import benchmark_tables
 import click
+import danmaku_tables
 import role_tables
 from pydantic import BaseModel
 
@@ -92,6 +94,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield REFERENCE / "roles.md", roles_page(all_roles())
     roles = ROOT / "docs" / "how-to" / "roles-and-tree.md"
     yield roles, role_tables.fill(roles.read_text("utf-8"), put)
+    danmaku = ROOT / "docs" / "explanation" / "danmaku.md"
+    yield danmaku, danmaku_tables.fill(danmaku.read_text("utf-8"), put)
     measured = ROOT / "docs" / "explanation" / "benchmarks.md"
     yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():

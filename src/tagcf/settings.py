@@ -221,6 +221,25 @@ class LLMSettings(_Section):
     )
 
 
+Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class LiveSettings(_Section):
+    """Interests that follow live events."""
+
+    half_lives_minutes: list[Minutes] = Field(
+        [30.0, 10_080.0, 129_600.0],
+        description="minutes after which an event counts half: now, these days, for long",
+    )
+    scenes: bool = Field(True, description="keep what users like in each scene beside what they do")
+    users_at_most: Annotated[int, Field(ge=1)] = Field(
+        1_000_000, description="users that there is room for; memory is taken as they come"
+    )
+    remembered: Annotated[int, Field(ge=0, le=1024)] = Field(
+        32, description="events of each user kept to explain interests by"
+    )
+
+
 class Settings(_Section):
     """The whole of tagcf.toml."""
 
@@ -233,6 +252,7 @@ class Settings(_Section):
     roles: RoleSettings = RoleSettings()
     recommend: RecommendSettings = RecommendSettings()
     llm: LLMSettings = LLMSettings()
+    live: LiveSettings = LiveSettings()
     language: Literal["zh", "en"] | None = Field(
         None, description="language of messages and report"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import astuple, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,23 @@ def everything(engine: InterestEngine | ShardedEngine) -> list[object]:
     ]
 
 
+def assert_same(engine: ShardedEngine, whole: InterestEngine) -> None:
+    """Landmarks move at other events where chunks hold other users: sums differ by rounding."""
+    for one, other in zip(flat(everything(engine)), flat(everything(whole)), strict=True):
+        if isinstance(one, float):
+            assert one == pytest.approx(other, rel=1e-5, abs=1e-5, nan_ok=True)
+        else:
+            assert one == other
+
+
+def flat(answer: object) -> list[object]:
+    if is_dataclass(answer) and not isinstance(answer, type):
+        answer = astuple(answer)
+    if isinstance(answer, list | tuple):
+        return [part for its in answer for part in flat(its)]
+    return [answer]
+
+
 def edit(engine: InterestEngine | ShardedEngine) -> None:
     engine.mute("u1", "tag3")
     engine.reset("u2", "tag5")
@@ -77,7 +95,7 @@ def test_shards_and_more_and_fewer_of_them(tmp_path: Path) -> None:
     with ShardedEngine(tags, 2, tmp_path, **settings) as two:
         assert two.update(some_events(0)) == told[0]
         edit(two)
-        assert everything(two) == everything(whole)
+        assert_same(two, whole)
         assert two.now == whole.now
         with pytest.raises(UnknownNameError, match="no tag"):
             two.explain("u1", "tagg")
@@ -99,17 +117,17 @@ def test_shards_and_more_and_fewer_of_them(tmp_path: Path) -> None:
         assert three.update(some_events(1)) == told[1]
         three.boost("u3", "tag2", 2.0)
         three.unlearn("u9")
-        assert everything(three) == everything(whole)
+        assert_same(three, whole)
         three.save(offset=1600)
         three.reset("u7")  # after the snapshot: kept in the file of edits alone
     whole.reset("u7")
     reshard(tmp_path, 1)
     with ShardedEngine(tags, 1, tmp_path, **settings) as one:
         assert one.offset == 1600
-        assert everything(one) == everything(whole)
+        assert_same(one, whole)
         one.update(some_events(2))
         whole.update(some_events(2))
-        assert everything(one) == everything(whole)
+        assert_same(one, whole)
     assert [path.name for path in tmp_path.glob("at-*")] == ["at-1600-of-1"]
 
 

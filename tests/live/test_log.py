@@ -83,7 +83,8 @@ def test_repeats_are_left_out_across_restarts(tmp_path: Path) -> None:
         assert not log.append(made(0, 150)).fresh.any()
         assert not log.append(twice).fresh.any()
         assert log.offset == 151
-        assert numbers(log)[:150] == list(range(150)) if (twice.rows["event_id"].null_count == 0) else True
+        kept = [one for _, events in log.read() for one in events.rows["event_id"].to_pylist()]
+        assert kept == [*map(str, range(150)), None]
 
 
 @given(
@@ -109,10 +110,9 @@ def test_the_window_survives_a_restart(tmp_path: Path) -> None:
         for first in range(0, 500, 50):
             log.append(made(first, 50))
     with LiveLog.open(tmp_path, window=64) as log:
-        fresh = log.append(made(400, 100)).fresh
-        assert fresh.tolist() == [True] * 36 + [False] * 64 or fresh[36:].sum() < 64
-        # The 36 older ones are new again, and push out what came after them one by one.
-        assert fresh[:36].all()
+        assert not log.append(made(436, 64)).fresh.any()
+        assert log.append(made(435, 1)).fresh.all()
+        assert log.append(made(436, 1)).fresh.all()  # pushed out by the one before
 
 
 def test_late_events_are_kept_and_counted(tmp_path: Path) -> None:
@@ -212,13 +212,19 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None
     with LiveLog.open(tmp_path) as log:
         acknowledged = 0
         log._db.execute("PRAGMA max_page_count=20")  # SQLite itself says that it is full
-        with pytest.raises(OutputError, match="The disk is full"):
+
+        def fill() -> None:
+            nonlocal acknowledged
             while True:
-                batch = made(acknowledged, 5000)
-                acknowledged = log.append(batch).offset
+                acknowledged = log.append(made(acknowledged, 5000)).offset
+
+        with pytest.raises(OutputError, match="The disk is full"):
+            fill()
         assert 0 < acknowledged == log.offset == log.durable
         log._db.execute("PRAGMA max_page_count=1000000")
-        assert log.append(batch).fresh.all()  # what was refused is not taken for a repeat
+        assert log.append(
+            made(acknowledged, 5000)
+        ).fresh.all()  # what was refused is not taken for a repeat
         assert numbers(log) == list(range(acknowledged + 5000))
 
 
@@ -259,7 +265,9 @@ def test_a_disk_that_refuses(tmp_path: Path) -> None:
 
 def of_days(folder: Path) -> list[int]:
     parts = sorted(folder.rglob("*.parquet"))
-    return [int(one) for part in parts for one in pq.ParquetFile(part).read()["event_id"].to_pylist()]
+    return [
+        int(one) for part in parts for one in pq.ParquetFile(part).read()["event_id"].to_pylist()
+    ]
 
 
 def test_days_as_parquet(tmp_path: Path) -> None:
@@ -291,7 +299,7 @@ def test_days_broken_off_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "PART_ROWS", 30)
     note = module._note
-    for after in range(14):
+    for after in range(11):
         folder = tmp_path / str(after)
         with LiveLog.open(folder / "log") as log:
             for first in range(0, 300, 7):
@@ -315,4 +323,4 @@ def test_days_broken_off_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             log.append(made(300, 50, step_s=DAY / 100))  # a later offset than was planned
             log.write_days(folder / "days", today=True)
             assert sorted(of_days(folder / "days")) == list(range(350))
-            assert broke_off == (after < 12)
+            assert broke_off == (after < 9)

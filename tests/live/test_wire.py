@@ -50,9 +50,11 @@ def same(one: LiveEvents, other: LiveEvents) -> None:
 
 letters = st.text(st.characters(codec="utf-8"), max_size=20)
 ids = st.none() | letters | st.integers(-(10**17), 10**17)
-moments = st.floats(1.0, 4e9) | st.integers(1, 4_000_000_000) | st.decimals(
-    1, 4_000_000_000, places=9
-).map(float)
+moments = (
+    st.floats(1.0, 4e9)
+    | st.integers(1, 4_000_000_000)
+    | st.decimals(1, 4_000_000_000, places=9).map(float)
+)
 rows_of_events = st.lists(
     st.fixed_dictionaries(
         {
@@ -119,7 +121,9 @@ def test_numbers_are_read_to_the_last_bit(digits: int, power: int) -> None:
 def test_quick_reader_takes_what_clocks_write() -> None:
     rng = np.random.default_rng(0)
     times = 1.7e9 + rng.random(2000) * 1e8
-    text = "\n".join(json.dumps(plain | {"ts": float(ts), "text": "价格 \u00e9 \n"}) for ts in times)
+    text = "\n".join(
+        json.dumps(plain | {"ts": float(ts), "text": "价格 \u00e9 \n"}) for ts in times
+    )
     read = read_plain(text.encode())
     assert read is not None
     assert read[0]["ts"].to_numpy().tolist() == times.tolist()
@@ -160,7 +164,9 @@ def test_ids_as_numbers_and_as_text_are_the_same() -> None:
 
 
 def test_keys_spread_and_do_not_meet() -> None:
-    texts = [f"{kind}{i}" for kind in ("u", "user-", "a-much-longer-identifier-") for i in range(99_999)]
+    texts = [
+        f"{kind}{i}" for kind in ("u", "user-", "a-much-longer-identifier-") for i in range(99_999)
+    ]
     keys = id_keys(pa.array(texts))
     assert len(np.unique(keys)) == len(texts)
     for bits in (keys & np.uint64(1023), keys >> np.uint64(54)):
@@ -177,8 +183,8 @@ def test_the_key_of_an_id_does_not_change() -> None:
 
 
 def test_an_event_without_an_id_is_its_row() -> None:
-    rows = [plain, plain, plain | {"value": 1}, plain | {"text": "x"}, plain | {"scene": "s"},
-            plain | {"ts": 1.7e9 + 1}, plain | {"action": "like"}, plain | {"room_id": "s"}]  # fmt: skip
+    others = ({"value": 1}, {"text": "x"}, {"scene": "s"}, {"ts": 1.7e9 + 1}, {"action": "like"})
+    rows = [plain, plain, *(plain | other for other in others), plain | {"room_id": "s"}]
     events = from_rows(rows)
     assert events.event[0] == events.event[1]
     assert len(np.unique(events.event)) == len(rows) - 1
@@ -245,7 +251,7 @@ def test_bad_rows_of_a_table_are_named() -> None:
             "value": [0.5, 1.0, 2.0, 3.0, -1.0],
         }
     )
-    with pytest.raises(DataError, match="Event 2 has no user_id.* 3 more are bad"):
+    with pytest.raises(DataError, match=r"Event 2 has no user_id.* 3 more are bad"):
         from_table(table)
     bad = BadEvents()
     events = from_table(table, skip_bad=bad)

@@ -33,6 +33,7 @@ VERBS = {
     "evaluate": ("tagcf.cli.evaluate", "evaluate_"),
     "report": ("tagcf.cli.report", "report"),
     "simulate": ("tagcf.cli.simulate", "simulate"),
+    "live": ("tagcf.cli.live", "live"),
     "settings": ("tagcf.cli.settings", "settings"),
     "doctor": ("tagcf.cli.doctor", "doctor"),
 }

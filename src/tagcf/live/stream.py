@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ import pyarrow as pa
 from tagcf.errors import DataError, OutputError
 from tagcf.live.interest import InterestEngine
 from tagcf.live.interest.snapshot import newest
-from tagcf.live.interest.state import new_state
 from tagcf.live.log import Appended, GroupCommit, LiveLog
 from tagcf.live.log.log import LATE_S, WINDOW
 from tagcf.live.wire import BadEvents, Event, decode, from_rows, from_table, kept
@@ -64,8 +63,9 @@ class LiveStream:
                edits.jsonl   what users said of their own interests
     """
 
-    def __init__(self, folder: Path, log: LiveLog, engine: InterestEngine) -> None:
-        self.folder, self.log, self.engine = folder, log, engine
+    def __init__(self, folder: Path, log: LiveLog, make: Callable[[], InterestEngine]) -> None:
+        self.folder, self.log = folder, log
+        self._make = make
         self.recovered = self._recover()
 
     @classmethod
@@ -99,7 +99,9 @@ class LiveStream:
         home = Path(folder)
         log = LiveLog.open(home / "log", group=group, window=window, late_after_s=late_after_s)
         try:
-            return cls(home, log, InterestEngine(tags, edits=home / "edits.jsonl", **engine))
+            return cls(
+                home, log, lambda: InterestEngine(tags, edits=home / "edits.jsonl", **engine)
+            )
         except BaseException:
             log.close()
             raise
@@ -123,9 +125,7 @@ class LiveStream:
         read = _read(events, skip_bad)
         appended = self.append(read)
         fresh = int(appended.fresh.sum())
-        return Ack(
-            appended.offset, appended.durable, fresh, len(read) - fresh, appended.late
-        )
+        return Ack(appended.offset, appended.durable, fresh, len(read) - fresh, appended.late)
 
     def append(self, events: LiveEvents) -> Appended:
         """Keep the new ones among these events and let them count."""
@@ -172,12 +172,12 @@ class LiveStream:
             yield
         except OutputError:
             if self.log.offset < self._counted:
-                self.engine.take_over(new_state(self.engine.state.sizes), (), 0)
                 self._recover()
             raise
 
     def _recover(self) -> Recovered:
         home = self.folder / "snapshots"
+        self.engine = self._make()
         start = self.engine.load(home) if newest(home) is not None else 0
         if start > self.log.offset:
             raise DataError(

@@ -20,7 +20,7 @@ from tagcf.live.danmaku.lexicon import shipped_concepts
 
 FILE = "examples.tsv"
 LEARNED_FROM = (FILE, "lexicon.toml", "traditional.txt")
-TERM_COUNTS = 0.3  # of a line that is a term alone, against 1 of an example
+TERM_COUNTS = 0.1  # of a line that is a term alone, against 1 of an example
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from tagcf.live.danmaku.kernels import Offsets, line_keys
+from tagcf.live.danmaku.hashed.kernels import line_keys
+from tagcf.live.danmaku.kernels import Offsets
 from tagcf.live.danmaku.lexicon import TextLanguage, shapes
 from tagcf.live.danmaku.normalise import normalise, utf8
 

@@ -1,6 +1,8 @@
-"""Compiled loops over the letters of many lines: folding, and the features of a line."""
+"""Compiled loops over the letters of many lines: folding them into one form."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,14 +15,22 @@ SPACE = 0x20
 ELLIPSIS = 0x2026
 HAN_FIRST, HAN_LAST = 0x3400, 0x9FFF
 # Private letters that numbers are folded to: what a number means in danmaku, else its length.
-ONES, SIXES, SIX, LAUGHS, CRIES, LOVES, BYES = 0xF001, 0xF002, 0xF003, 0xF004, 0xF005, 0xF006, 0xF007
+ONES, SIXES, SIX, LAUGHS, CRIES, LOVES, BYES = (
+    0xF001,
+    0xF002,
+    0xF003,
+    0xF004,
+    0xF005,
+    0xF006,
+    0xF007,
+)
 DIGITS, FRACTION = 0xF010, 0xF018  # DIGITS + number of digits, at most 7
 CONCEPT_FIRST, CONCEPT_LAST = 0xE000, 0xEFFF
-EDGE, GAP, LONG_GAP, WORD_GAP, PICTURE = 0xF101, 0xF102, 0xF103, 0xF104, 0xF105
 # English letters that are doubled in no common word: a run of them is one.
 _SINGLE = "ahijkquvwxy"
 _KEPT = "?!+%$#@:()<=^*&[]¥£€"
 
+# Classes of letters.
 LETTER, DIGIT, KEPT, BREAK, DROP, OTHER, QUOTE = 1, 2, 3, 4, 5, 6, 7
 
 
@@ -57,7 +67,7 @@ SINGLES = np.array([chr(k) in _SINGLE for k in range(128)])
 
 
 @numba.njit(cache=True)
-def _decode(data: Bytes, at: int) -> tuple[int, int]:
+def decode(data: Bytes, at: int) -> tuple[int, int]:
     """Code point at a byte of valid UTF-8, and where the next begins."""
     first = data[at]
     if first < 0x80:
@@ -90,24 +100,127 @@ def _put(out: Bytes, at: int, code: int) -> int:
 
 
 @numba.njit(cache=True)
-def _number(value: int, digits: int, same: bool, fraction: bool) -> int:
-    """Private letter of a number."""
-    if fraction:
-        return FRACTION
+def _number(value: int, digits: int, same: bool) -> int:
+    """Private letter of a whole number: what it means in danmaku, else how long it is."""
     last = value % 10
+    letter = DIGITS + min(digits, 7)
     if same and last == 1 and digits <= 4:
-        return ONES
-    if same and last == 6:
-        return SIX if digits == 1 else SIXES
-    if same and last == 5 and digits >= 3:
-        return CRIES
-    if value in (23, 233, 2333, 23333, 233333, 2333333):
-        return LAUGHS if digits >= 3 else DIGITS + 2
-    if value in (520, 521, 1314, 5201314):
-        return LOVES
-    if value in (886, 3166):
-        return BYES
-    return DIGITS + min(digits, 7)
+        letter = ONES
+    elif same and last == 6:
+        letter = SIX if digits == 1 else SIXES
+    elif same and last == 5 and digits >= 3:
+        letter = CRIES
+    elif value in (233, 2333, 23333, 233333, 2333333):
+        letter = LAUGHS
+    elif value in (520, 521, 1314, 5201314):
+        letter = LOVES
+    elif value in (886, 3166):
+        letter = BYES
+    return letter
+
+
+@numba.njit(cache=True)
+def _read_number(data: Bytes, here: int, end: int, first: int) -> tuple[Any, int]:
+    """Private letter of the number whose first digit was read, and where what follows begins."""
+    value: Any = first - 48
+    digits, same, fraction = 1, True, False
+    while here < end:
+        between = here + 1 < end and (data[here] == 44 or data[here] == 46)
+        if between and 48 <= data[here + 1] <= 57:  # 39.9 and 1,000
+            fraction = fraction or data[here] == 46
+            here += 1
+        if not 48 <= data[here] <= 57:
+            break
+        value = min(value * 10 + np.int64(data[here]) - 48, 10**15)
+        digits += 1
+        same = same and data[here] == first
+        here += 1
+    if fraction:
+        return FRACTION, here
+    return _number(value, digits, same), here
+
+
+@numba.njit(cache=True)
+def _passed_over(data: Bytes, start: int, end: int, most: int) -> tuple[int, int]:
+    """Bytes of a long line that are not read, between whole letters."""
+    if end - start <= 4 * most:
+        return end, end
+    first, last = start + 3 * most, end - most
+    while first > start and (data[first] & 0xC0) == 0x80:
+        first -= 1
+    while last < end and (data[last] & 0xC0) == 0x80:
+        last += 1
+    return first, last
+
+
+@numba.njit(cache=True)
+def _read(
+    data: Bytes, here: int, end: int, classes: NDArray[np.uint8], simple: NDArray[np.uint16]
+) -> tuple[Any, Any, int]:
+    """Next letter as it is folded, its class, and where what follows begins."""
+    code: Any = 0
+    code, here = decode(data, here)
+    kind: Any = np.int64(OTHER)
+    if code < 0x10000:
+        kind = np.int64(classes[code])
+    if HAN_FIRST <= code <= HAN_LAST:
+        code = np.int64(simple[code - HAN_FIRST])
+    if kind == QUOTE or 0x1F3FB <= code <= 0x1F3FF or code >= 0xE0000:  # skin tones and tags
+        kind = np.int64(DROP)
+    elif kind == DIGIT:
+        code, here = _read_number(data, here, end, code)
+    elif kind == BREAK:
+        dots = code == 0x2E and here < end and data[here] == 0x2E
+        while dots and here < end and data[here] == 0x2E:
+            here += 1
+        code = ELLIPSIS if dots else SPACE
+    return code, kind, here
+
+
+@numba.njit(cache=True)
+def _fold_line(
+    data: Bytes,
+    here: int,
+    end: int,
+    out: Bytes,
+    at: int,
+    classes: NDArray[np.uint8],
+    singles: NDArray[np.bool_],
+    simple: NDArray[np.uint16],
+    most: int,
+) -> int:
+    """Fold one line into `out` from `at` on; returns where it ends."""
+    skip_from, skip_to = _passed_over(data, here, end, most)
+    last, run, in_word, spaced = 0, 0, False, True
+    while here < end:
+        if skip_from <= here < skip_to:
+            here = skip_to
+            continue
+        code, kind, here = _read(data, here, end, classes, simple)
+        if kind == DROP:
+            continue
+        if in_word and kind != LETTER:
+            out[at] = SPACE
+            at, in_word, spaced = at + 1, False, True
+        if code == SPACE:
+            if not spaced:
+                out[at] = SPACE
+                at, spaced = at + 1, True
+            last = 0
+            continue
+        run = run + 1 if code == last else 1
+        last = code
+        double = run == 2 and in_word and code < 128 and singles[code]
+        if run > 2 or double:
+            continue
+        if kind == LETTER and not in_word:
+            out[at] = SPACE
+            at, in_word = at + 1, True
+        at, spaced = _put(out, at, code), False
+    if in_word:
+        out[at] = SPACE
+        at += 1
+    return at
 
 
 @numba.njit(cache=True)
@@ -132,288 +245,14 @@ def fold(
     simple
         Simplified character of every code point from `HAN_FIRST` to `HAN_LAST`.
     most
-        Code points of a line that are read: three quarters at its head, the rest at its end.
+        Lines of more than four times as many bytes lose their middle: three times as many are
+        read at the head, as many at the end.
     """
     n = len(starts) - 1
     out = np.empty(3 * (starts[n] - starts[0]) + 4, np.uint8)  # "a" becomes " a "
     ends = np.zeros(n + 1, np.int64)
-    at = 0
     for line in range(n):
-        here, end = starts[line], starts[line + 1]
-        skip_from, skip_to = end, end
-        if end - here > 4 * most:  # bytes; a whole letter is at least one
-            skip_from, skip_to = here + 3 * most, end - most
-            while skip_from > here and (data[skip_from] & 0xC0) == 0x80:
-                skip_from -= 1
-            while skip_to < end and (data[skip_to] & 0xC0) == 0x80:
-                skip_to += 1
-        last, run, in_word, spaced = 0, 0, False, True
-        while here < end:
-            if skip_from <= here < skip_to:
-                here = skip_to
-                continue
-            code, following = _decode(data, here)
-            kind = OTHER
-            if code < 0x10000:
-                kind = classes[code]
-            if HAN_FIRST <= code <= HAN_LAST:
-                code = simple[code - HAN_FIRST]
-            here = following
-            if kind == DROP or kind == QUOTE or 0x1F3FB <= code <= 0x1F3FF or code >= 0xE0000:
-                continue
-            if kind == DIGIT:
-                value, digits, same, fraction, first = 0, 0, True, False, code
-                while True:
-                    value = min(value * 10 + code - 48, 10**15)
-                    digits += 1
-                    same = same and code == first
-                    if here + 1 < end and data[here] in (44, 46) and 48 <= data[here + 1] <= 57:
-                        fraction = fraction or data[here] == 46
-                        here += 1
-                    if here < end and 48 <= data[here] <= 57:
-                        code = np.int64(data[here])
-                        here += 1
-                    else:
-                        break
-                code, kind = _number(value, digits, same, fraction), OTHER
-            if kind == BREAK:
-                if code == 0x2E and here < end and data[here] == 0x2E:
-                    code = ELLIPSIS
-                    while here < end and data[here] == 0x2E:
-                        here += 1
-                else:
-                    code = SPACE
-            if in_word and kind != LETTER:
-                out[at] = SPACE
-                at, in_word, spaced = at + 1, False, True
-            if code == SPACE:
-                if not spaced:
-                    out[at] = SPACE
-                    at, spaced = at + 1, True
-                last = 0
-                continue
-            run = run + 1 if code == last else 1
-            last = code
-            if run > 2:
-                continue
-            if kind == LETTER:
-                if not in_word:
-                    out[at] = SPACE
-                    at, in_word = at + 1, True
-                elif run == 2 and code < 128 and singles[code]:
-                    continue
-            at, spaced = _put(out, at, code), False
-        if in_word:
-            out[at] = SPACE
-            at += 1
-        ends[line + 1] = at
-    return out[:at], ends
-
-
-@numba.njit(cache=True)
-def _mixed(key: np.uint64, code: np.uint64) -> np.uint64:
-    """One step of a 64-bit hash (multiply and shift)."""
-    key = (key ^ code) * np.uint64(0x9E3779B97F4A7C15)
-    return key ^ (key >> np.uint64(29))
-
-
-@numba.njit(cache=True)
-def _spelled(data: Bytes, start: int, end: int, codes: NDArray[np.int64]) -> int:
-    """Code points of a line between two edges; returns how many."""
-    codes[0], count, here = EDGE, 1, start
-    while here < end:
-        code, here = _decode(data, here)
-        if code == SPACE and (count == 1 or codes[count - 1] == SPACE):
-            continue
-        codes[count] = code
-        count += 1
-    if codes[count - 1] == SPACE:
-        count -= 1
-    codes[count] = EDGE
-    return count + 1
-
-
-@numba.njit(cache=True)
-def _is_word(code: int) -> bool:
-    return code < 0x2000 and code > 0x40 and code != 0x5E
-
-
-@numba.njit(cache=True)
-def _letter_grams(codes: NDArray[np.int64], count: int, keys: NDArray[np.uint64], at: int) -> int:
-    """Runs of one to four letters, of up to five in alphabets, and whole words with neighbours."""
-    for first in range(count):
-        key = np.uint64(0x51)
-        alphabetic = True
-        for size in range(1, 6):
-            if first + size > count:
-                break
-            code = codes[first + size - 1]
-            key = _mixed(key, np.uint64(code))
-            alphabetic = alphabetic and (_is_word(code) or code == SPACE)
-            if size == 5 and not alphabetic:
-                break
-            if size == 1 and (code == EDGE or code == SPACE or _is_word(code)):
-                continue
-            keys[at] = key
-            at += 1
-    before, second = np.uint64(0x77), np.uint64(0x77)
-    place = 0
-    while place < count:
-        if not _is_word(codes[place]):
-            if codes[place] != SPACE:
-                before, second = np.uint64(0x77), np.uint64(0x77)
-            place += 1
-            continue
-        word = np.uint64(0x33)
-        while place < count and _is_word(codes[place]):
-            word = _mixed(word, np.uint64(codes[place]))
-            place += 1
-        keys[at], keys[at + 1] = word, _mixed(_mixed(np.uint64(0x34), before), word)
-        keys[at + 2] = _mixed(_mixed(_mixed(np.uint64(0x35), second), before), word)
-        at += 3
-        second, before = before, word
-    return at
-
-
-@numba.njit(cache=True)
-def _shape(codes: NDArray[np.int64], count: int) -> int:
-    """Replace what is no concept by gaps; returns the length."""
-    kept = 0
-    for place in range(count):
-        code = codes[place]
-        if code == SPACE:
-            continue
-        if code >= 0x1F000 or 0x2100 <= code < 0x2E80 or 0xFE00 <= code <= 0xFE0F:
-            code = PICTURE
-        elif _is_word(code):
-            code = WORD_GAP
-        elif HAN_FIRST <= code <= HAN_LAST:
-            code = GAP
-        if kept and code in (GAP, LONG_GAP, WORD_GAP, PICTURE):
-            past = codes[kept - 1]
-            if past == code and code != GAP:
-                continue
-            if code == GAP and past in (GAP, LONG_GAP):
-                if past == GAP and place > 1 and kept > 1 and codes[kept - 2] == GAP:
-                    kept -= 1
-                    codes[kept - 1] = LONG_GAP
-                    continue
-                if past == LONG_GAP:
-                    continue
-        codes[kept] = code
-        kept += 1
-    return kept
-
-
-@numba.njit(cache=True)
-def _shape_grams(codes: NDArray[np.int64], count: int, keys: NDArray[np.uint64], at: int) -> int:
-    """Runs of one to four of the shape, and pairs of concepts in their order."""
-    for first in range(count):
-        key = np.uint64(0xA7)
-        for size in range(1, 5):
-            if first + size > count:
-                break
-            key = _mixed(key, np.uint64(codes[first + size - 1]))
-            keys[at] = key
-            at += 1
-    concepts = 0
-    for place in range(count):
-        if CONCEPT_FIRST <= codes[place] <= 0xF0FF or codes[place] == 63:
-            codes[concepts] = codes[place]
-            concepts += 1
-    concepts = min(concepts, 16)
-    for one in range(concepts):
-        for other in range(one + 1, concepts):
-            key = _mixed(np.uint64(0xB9), np.uint64(codes[one]))
-            keys[at] = _mixed(key, np.uint64(codes[other]))
-            at += 1
-    return at
-
-
-@numba.njit(cache=True)
-def line_keys(
-    letters: Bytes, starts: Offsets, shapes: Bytes, shape_starts: Offsets
-) -> tuple[NDArray[np.uint64], Offsets]:
-    """Hashes of all features of every line, each once, those of a line in a row.
-
-    Parameters
-    ----------
-    letters, starts
-        Folded lines: UTF-8 and the (n + 1,) bytes where they begin.
-    shapes, shape_starts
-        The same with a concept's private letter in place of every term.
-    """
-    n = len(starts) - 1
-    longest = 0
-    for line in range(n):
-        longest = max(longest, starts[line + 1] - starts[line])
-        longest = max(longest, shape_starts[line + 1] - shape_starts[line])
-    codes = np.empty(longest + 4, np.int64)
-    scratch = np.empty(14 * (longest + 4) + 200, np.uint64)
-    keys = np.empty(max(64 * n, 256), np.uint64)
-    ends = np.zeros(n + 1, np.int64)
-    total = 0
-    for line in range(n):
-        count = _spelled(letters, starts[line], starts[line + 1], codes)
-        if count > 2:
-            at = _letter_grams(codes, count, scratch, 0)
-            count = _spelled(shapes, shape_starts[line], shape_starts[line + 1], codes)
-            at = _shape_grams(codes, _shape(codes, count), scratch, at)
-            found = np.sort(scratch[:at])
-            if total + at > len(keys):
-                larger = np.empty(2 * len(keys) + at, np.uint64)
-                larger[:total] = keys[:total]
-                keys = larger
-            for k in range(at):
-                if k == 0 or found[k] != found[k - 1]:
-                    keys[total] = found[k]
-                    total += 1
-        ends[line + 1] = total
-    return keys[:total], ends
-
-
-@numba.njit(cache=True)
-def fill_table(known: NDArray[np.uint64], bits: int) -> NDArray[np.int32]:
-    """Open addressing: slot of the high bits of a key → its position in `known`, -1 where none."""
-    table = np.full(1 << bits, -1, np.int32)
-    mask = (1 << bits) - 1
-    for place in range(len(known)):
-        slot = np.int64(known[place] >> np.uint64(64 - bits))
-        while table[slot] >= 0:
-            slot = (slot + 1) & mask
-        table[slot] = place
-    return table
-
-
-@numba.njit(cache=True)
-def add_weights(
-    keys: NDArray[np.uint64],
-    ends: Offsets,
-    known: NDArray[np.uint64],
-    table: NDArray[np.int32],
-    bits: int,
-    weights: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """(n, K) sums of the known features' weights over the root of the number of features.
-
-    Returns these and (n,) how many features of a line are known.
-    """
-    n, width = len(ends) - 1, weights.shape[1]
-    sums = np.zeros((n, width), np.float32)
-    seen = np.zeros(n, np.int32)
-    mask = (1 << bits) - 1
-    for line in range(n):
-        for k in range(ends[line], ends[line + 1]):
-            slot = np.int64(keys[k] >> np.uint64(64 - bits))
-            while table[slot] >= 0 and known[table[slot]] != keys[k]:
-                slot = (slot + 1) & mask
-            if table[slot] >= 0:
-                seen[line] += 1
-                row = table[slot]
-                for column in range(width):
-                    sums[line, column] += weights[row, column]
-        if seen[line]:
-            scale = 1 / np.sqrt(np.float32(seen[line]))
-            for column in range(width):
-                sums[line, column] *= scale
-    return sums, seen
+        ends[line + 1] = _fold_line(
+            data, starts[line], starts[line + 1], out, ends[line], classes, singles, simple, most
+        )
+    return out[: ends[n]], ends

@@ -86,7 +86,9 @@ class DanmakuReadings:
             yield DanmakuReading(SENTIMENTS[sentiment], EMOTIONS[emotion], INTENTS[intent], *sure)
 
 
-def readings_of(chances: tuple[Chances, Chances, Chances], empty: NDArray[np.bool_]) -> DanmakuReadings:
+def readings_of(
+    chances: tuple[Chances, Chances, Chances], empty: NDArray[np.bool_]
+) -> DanmakuReadings:
     """Take the likeliest label of every head; `empty` (n,) lines are neutral and none."""
     surely = []
     for chance, nothing in zip(chances, NOTHING, strict=True):

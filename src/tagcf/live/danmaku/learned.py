@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tagcf.live.danmaku.examples import Examples
 from tagcf.live.danmaku.features import keys_of, known_keys, rows_of
-from tagcf.live.danmaku.kernels import add_weights, fill_table
+from tagcf.live.danmaku.hashed.kernels import add_weights, fill_table
 from tagcf.live.danmaku.labels import HEADS, Chances
 from tagcf.live.danmaku.lexicon import TextLanguage
 from tagcf.live.danmaku.linear import Softmax, Weights, fit_softmax

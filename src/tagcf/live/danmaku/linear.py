@@ -35,7 +35,7 @@ def fit_softmax(
     classes: int,
     penalty: float,
     importance: NDArray[np.floating] | None = None,
-    steps: int = 150,
+    steps: int = 80,
 ) -> Softmax:
     """Fit by L-BFGS.
 

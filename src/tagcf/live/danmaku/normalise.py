@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,9 +39,7 @@ def normalise(texts: pl.Series) -> pl.Series:
 
 def utf8(texts: pl.Series) -> tuple[Bytes, Offsets]:
     """UTF-8 of all texts in a row, and the (n + 1,) bytes where they begin."""
-    held = texts.to_arrow()
-    whole = held.combine_chunks() if isinstance(held, pa.ChunkedArray) else held
-    whole = whole.cast(pa.large_string())
+    whole: Any = texts.to_arrow().cast(pa.large_string())
     _, offsets, data = whole.buffers()
     starts = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
     if data is None:
@@ -50,8 +49,9 @@ def utf8(texts: pl.Series) -> tuple[Bytes, Offsets]:
 
 def as_series(data: Bytes, starts: Offsets) -> pl.Series:
     """Return texts from their UTF-8, without copying it."""
-    buffers = [None, pa.py_buffer(starts), pa.py_buffer(data)]
-    array = pa.LargeStringArray.from_buffers(len(starts) - 1, buffers[1], buffers[2])
+    held: tuple[Any, ...] = (starts, data)
+    kept: Any = [pa.py_buffer(one) for one in held]
+    array = pa.LargeStringArray.from_buffers(len(starts) - 1, *kept)
     return pl.Series(array, dtype=pl.String)
 
 
@@ -62,6 +62,6 @@ def _simplified() -> NDArray[np.uint16]:
     shipped = resources.files("tagcf.live.danmaku").joinpath("traditional.txt")
     for line in shipped.read_text("utf-8").splitlines():
         if not line.startswith("#"):
-            for before, after in line.split():
-                table[ord(before) - HAN_FIRST] = ord(after)
+            for pair in line.split():
+                table[ord(pair[0]) - HAN_FIRST] = ord(pair[1])
     return table

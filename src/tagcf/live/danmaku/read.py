@@ -55,8 +55,8 @@ def read_danmaku(
     lines = texts if isinstance(texts, pl.Series) else pl.Series(list(texts), dtype=pl.String)
     reader = Words() if using is None else using
     parts = [tuple(np.zeros((0, len(head)), np.float32) for head in HEADS)]
-    for start in range(0, len(lines), BATCH):
-        parts.append(reader.chances(lines.slice(start, BATCH), lang))
+    starts = range(0, len(lines), BATCH)
+    parts.extend(reader.chances(lines.slice(start, BATCH), lang) for start in starts)
     intent, sentiment, emotion = (np.concatenate(head) for head in zip(*parts, strict=True))
     empty = lines.fill_null("").str.contains(r"[\p{L}\p{N}\p{P}\p{S}]").not_().to_numpy()
     return readings_of((intent, sentiment, emotion), empty)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -33,7 +34,7 @@ class Shelf:
     def __len__(self) -> int:
         return len(self.items)
 
-    def rows(self, ids: pa.Array) -> NDArray[np.int64]:
+    def rows(self, ids: pa.Array[Any]) -> NDArray[np.int64]:
         """(n,) positions of ids; -1 where one is unknown."""
         return np.asarray(find_all(self.arrays.slots, id_keys(ids)))
 
@@ -56,19 +57,20 @@ def shelve(
     DataError
         A column is missing, or the embeddings have another shape.
     """
-    strength = sparse.csr_array(tags.strength, dtype=np.float32)
+    strength = tags.strength.astype(np.float32)
     cut = _segments(segments)
     embedding = _embedding(embeddings, len(tags.items))
     return _arranged(tags.items, strength, embedding, cut)
 
 
 def restocked(shelf: Shelf, more: Shelf) -> Shelf:
-    """Return both shelves as one: positions of the first stay; where both have an id, `more` counts."""
+    """Return both as one: positions of the first stay; where both have an id, `more` counts."""
     ids = shelf.items.ids.cast(pa.string())
     at = more.rows(ids)
     fresh = shelf.rows(more.items.ids.cast(pa.string())) < 0
-    source = np.concatenate([np.where(at >= 0, len(ids) + at, np.arange(len(ids))),
-                             len(ids) + np.flatnonzero(fresh)])
+    source = np.concatenate(
+        [np.where(at >= 0, len(ids) + at, np.arange(len(ids))), len(ids) + np.flatnonzero(fresh)]
+    )
     strength = sparse.csr_array(sparse.vstack([shelf.strength, more.strength], "csr")[source])
     if shelf.embedding.shape[1:] != more.embedding.shape[1:]:
         raise DataError(
@@ -79,7 +81,8 @@ def restocked(shelf: Shelf, more: Shelf) -> Shelf:
     embedding = np.concatenate([shelf.embedding, more.embedding])
     if len(embedding):
         embedding = embedding[source]
-    items = IdMap(pa.concat_arrays([ids, more.items.ids.cast(pa.string()).filter(pa.array(fresh))]))
+    added = more.items.ids.cast(pa.string()).filter(pa.array(fresh))
+    items = IdMap(cast("pa.StringArray", pa.concat_arrays([ids, added])))
     segments = pl.concat([shelf.segments, more.segments]).unique(
         ["room_id", "start_ts"], keep="last", maintain_order=True
     )
@@ -116,7 +119,7 @@ def _embedding(embeddings: ArrayLike | None, n_items: int) -> Single:
             "live_interest.wrong_embeddings", found=given.shape, expected=(n_items, "d")
         )
     length = np.linalg.norm(given, axis=1, keepdims=True)
-    return given / np.where(length > 0, length, 1)
+    return (given / np.where(length > 0, length, 1)).astype(np.float32)
 
 
 def _arranged(
@@ -127,9 +130,8 @@ def _arranged(
     slots = _slots(id_keys(items.ids.cast(pa.string())))
     played = segments.sort("room_id", "start_ts")
     runs = played.group_by("room_id", maintain_order=True).len()
-    tags = np.empty((strength.nnz, 2), np.int32)
-    tags[:, 0] = strength.indices
-    tags = tags.reshape(-1)
+    tags = np.empty(2 * strength.nnz, np.int32)
+    tags[::2] = strength.indices
     strengths = tags.view(np.float32)
     strengths[1::2] = strength.data
     norms = np.sqrt(np.asarray(strength.multiply(strength).sum(axis=1), np.float64).ravel())

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tagcf.errors import DataError, UnknownNameError
 from tagcf.live.interest import forgetting, snapshot
+from tagcf.live.interest.batches import LAST_TIME, AnyEvents, as_batch, check_times, empty_batch
 from tagcf.live.interest.content import Shelf, restocked, shelve
 from tagcf.live.interest.edits import Editable, Edits, read_edits, resets_of
 from tagcf.live.interest.evidence import Weight, evidence_table, weight_rows
@@ -31,19 +32,15 @@ from tagcf.live.interest.reading.explain import reason_of
 from tagcf.live.interest.reading.user import Blend, UserView, top_tags
 from tagcf.live.interest.state import Sizes, State, absorb, new_state
 from tagcf.live.interest.update.arrays import Batch
-from tagcf.live.wire import from_rows, from_table
-from tagcf.live.wire.event import Event, Id
+from tagcf.live.wire.event import Id
 from tagcf.live.wire.keys import id_key, id_keys
 from tagcf.text import did_you_mean
 from tagcf.types import Floats, TagMatrix
-from tagcf.types.live import ACTIONS, LiveEvents
-
-AnyEvents = LiveEvents | pa.Table | Sequence[Event | dict[str, object]]
+from tagcf.types.live import ACTIONS
 
 MINUTE, DAY = 60.0, 86_400.0
 HALF_LIVES = (30 * MINUTE, 7 * DAY, 90 * DAY)
 MIX = (0.5, 0.3, 0.2)
-_LAST_TIME = 4_102_444_800.0  # the year 2100: later is no time of seconds
 _ACTION_AT = {action: at for at, action in enumerate(ACTIONS)}
 
 
@@ -57,7 +54,7 @@ class InterestEngine(Editable):
     half_lives
         Seconds after which what an event counts has halved, the shortest first.
     mix
-        Part of each time scale in a strength; by default .5, .3, .2 of three, equal parts of others.
+        Part of each time scale in a strength; by default .5, .3, .2 of three, else equal parts.
     segments
         Rooms cut in time, so that an event in a room is of what the room showed; see `shelve`.
     embeddings
@@ -119,7 +116,7 @@ class InterestEngine(Editable):
             )
         )
         self._weights: Floats = weight_rows(self.evidence)
-        self._one = _empty_batch()
+        self._one = empty_batch()
         file = Path(edits) if isinstance(edits, str | os.PathLike) else None
         self.edits_made = Edits(file, kept=edits is not None)
         for edit in read_edits(file) if file else cast("Sequence[Edit]", edits or ()):
@@ -141,7 +138,7 @@ class InterestEngine(Editable):
 
     def update_batch(self, batch: Batch) -> Updated:
         """Let the columns of events change the interests; see `as_batch`."""
-        _check_times(batch.ts)
+        check_times(batch.ts)
         before = self.state.tally.counts.copy()
         absorb(self.state, batch, self.shelf, self._weights)
         return Updated(len(batch.ts), *(int(n) for n in self.state.tally.counts - before))
@@ -165,7 +162,7 @@ class InterestEngine(Editable):
             raise UnknownNameError(
                 "live_interest.unknown_action", name=action, hint=hint, known=known
             )
-        if not 0.0 < ts < _LAST_TIME:
+        if not 0.0 < ts < LAST_TIME:
             raise DataError("live_interest.bad_time", row=1, value=ts)
         one = self._one
         one.user[0], one.action[0], one.ts[0], one.value[0] = id_key(user), at, ts, value
@@ -212,7 +209,7 @@ class InterestEngine(Editable):
     def scores(
         self,
         user: Id,
-        content: ArrayLike | pa.Array,
+        content: ArrayLike | pa.Array[Any],
         at: float | None = None,
         scene: Id | None = None,
     ) -> Floats:
@@ -227,9 +224,7 @@ class InterestEngine(Editable):
         -------
         About -1..1; -inf for content that carries a muted tag, NaN for unknown content.
         """
-        rows = (
-            self.content_rows(content) if isinstance(content, pa.Array) else np.asarray(content)
-        )
+        rows = self.content_rows(content) if isinstance(content, pa.Array) else np.asarray(content)
         return self._view(user, at, scene).scores(rows.astype(np.int64, copy=False), self.shelf)
 
     def explain(self, user: Id, tag: str, at: float | None = None) -> InterestReason:
@@ -242,7 +237,7 @@ class InterestEngine(Editable):
         """
         return reason_of(self._view(user, at, None), self._tag(tag), self.slugs, self.shelf)
 
-    def content_rows(self, ids: pa.Array | Sequence[str]) -> NDArray[np.int64]:
+    def content_rows(self, ids: pa.Array[Any] | Sequence[str]) -> NDArray[np.int64]:
         """Positions (n,) of content by id; -1 where one is unknown."""
         return self.shelf.rows(pa.array(ids, pa.string()))
 
@@ -386,18 +381,6 @@ class InterestEngine(Editable):
             self.state.resets = resets_of(self.edits_made.every(), self.tag_at)
 
 
-def as_batch(events: AnyEvents) -> Batch:
-    """Columns of events that change interests, whatever the events came as."""
-    if isinstance(events, pa.Table):
-        events = from_table(events)
-    elif not isinstance(events, LiveEvents):
-        events = from_rows(list(events))
-    return Batch(
-        *(events.user, events.room, events.item, events.product, events.scene),
-        *(events.ts, events.action, events.value),
-    )
-
-
 def _blend(
     half_lives: Sequence[float], mix: Sequence[float] | None, tag_part: float, scene_part: float
 ) -> Blend:
@@ -409,15 +392,3 @@ def _blend(
     if len(mix) != n or min(mix) < 0 or sum(mix) <= 0:
         raise DataError("live_interest.bad_mix", value=list(mix), n=n)
     return Blend(np.asarray(mix, np.float64) / sum(mix), tag_part, scene_part)
-
-
-def _check_times(ts: Floats) -> None:
-    if len(ts) and not (ts.min() > 0.0 and ts.max() < _LAST_TIME):
-        row = int(np.flatnonzero(~((ts > 0.0) & (ts < _LAST_TIME)))[0])
-        raise DataError("live_interest.bad_time", row=row + 1, value=ts[row])
-
-
-def _empty_batch() -> Batch:
-    keys = (np.zeros(1, np.uint64) for _ in range(5))
-    return Batch(*keys, np.zeros(1), np.zeros(1, np.uint8), np.zeros(1, np.float32))
-

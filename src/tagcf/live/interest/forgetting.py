@@ -74,4 +74,3 @@ def _seated(state: State, user: np.uint64) -> int:
         keys, about = np.array([[user, user, 0]], np.uint64), np.zeros((1, 8))
         row = add_rows(state.users, keys, about)
     return row
-

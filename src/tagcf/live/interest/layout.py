@@ -130,13 +130,11 @@ def _append(whole: State, part: State, at: int, shards: int) -> None:
         whole.vectors[first:last] = part.vectors[rows]
 
 
-def _append_rows(
-    whole: Table, part: Table, at: int, shards: int
-) -> tuple[int, NDArray[np.int64]]:
+def _append_rows(whole: Table, part: Table, at: int, shards: int) -> tuple[int, NDArray[np.int64]]:
     """Append the rows of a shard's users; return the first one, and which they were."""
     user = part.rows.keys[: part.used, 1].copy()
     rows = np.flatnonzero(jump_all(user, shards) == at)
     first = add_rows(whole, part.rows.keys[rows], part.rows.about[rows])
-    for to, row in enumerate(rows, start=first):
+    for to, row in enumerate(rows.tolist(), start=first):
         whole.line(to)[:] = part.line(row)
     return first, rows

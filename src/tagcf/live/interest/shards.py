@@ -26,8 +26,9 @@ from numpy.typing import ArrayLike
 
 from tagcf.data.workspace import write_text
 from tagcf.errors import OutputError, ServerError, TagCFError
+from tagcf.live.interest.batches import AnyEvents, as_batch
 from tagcf.live.interest.edits import Editable, Edits, as_line, read_edits
-from tagcf.live.interest.engine import AnyEvents, InterestEngine, as_batch
+from tagcf.live.interest.engine import InterestEngine
 from tagcf.live.interest.index.kernels import jump, jump_all
 from tagcf.live.interest.layout import Layout, read_layout, write_layout
 from tagcf.live.interest.reading.answers import (
@@ -37,7 +38,7 @@ from tagcf.live.interest.reading.answers import (
     TagInterest,
     Updated,
 )
-from tagcf.live.interest.update.arrays import Batch
+from tagcf.live.interest.update.arrays import Batch, chosen
 from tagcf.live.wire.event import Id
 from tagcf.live.wire.keys import id_key
 from tagcf.types import Floats, TagMatrix
@@ -114,7 +115,7 @@ class ShardedEngine(Editable):
         except BaseException:
             self.close()
             raise
-        self._now = max(now for now, _ in clocks)
+        self._now: float = max(now for now, _ in clocks)
         self._last_edit = max([number for _, number in clocks])
 
     def update(self, events: AnyEvents) -> Updated:
@@ -134,7 +135,11 @@ class ShardedEngine(Editable):
         return answer
 
     def scores(
-        self, user: Id, content: ArrayLike | pa.Array, at: float | None = None, scene: Id | None = None
+        self,
+        user: Id,
+        content: ArrayLike | pa.Array[Any],
+        at: float | None = None,
+        scene: Id | None = None,
     ) -> Floats:
         """Scores (n,) of content for a user; see `InterestEngine.scores`."""
         at = self._now if at is None else at
@@ -262,7 +267,8 @@ def shard_of(user: int, shards: int) -> int:
 def split(batch: Batch, shards: int) -> list[Batch]:
     """Events by the shard of their user, in the order they came."""
     shard = jump_all(batch.user, shards)
-    return [Batch(*(column[shard == at] for column in batch)) for at in range(shards)]
+    rows = [np.flatnonzero(shard == at) for at in range(shards)]
+    return [chosen(batch, its) for its in rows]
 
 
 def _serve(wire: Connection, tags: TagMatrix, settings: Mapping[str, Any]) -> None:

@@ -184,7 +184,7 @@ def read_into(state: State, path: Path, head: Head) -> None:
             raise OutputError(
                 "live_interest.too_small", path=path, name=name, n=n, room=table.capacity
             )
-        table.rows.count[0] = n
+        table.rows.n_rows[0] = n
     make_room(state, 0)
     for name, array in arrays_of(state).items():
         _read(path, name, head, into=array)
@@ -211,18 +211,16 @@ def read_edits_of(path: Path, head: Head) -> list[Edit]:
     return [msgspec.json.decode(line, type=Edit) for line in lines]
 
 
-def _read(
-    path: Path, name: str, head: Head, into: NDArray[Any] | None = None
-) -> NDArray[np.uint8]:
+def _read(path: Path, name: str, head: Head, into: NDArray[Any] | None = None) -> NDArray[np.uint8]:
     """Bytes of a file, which have to be those that were written."""
     size, crc = head.files[name]
-    target = (np.empty(size, np.uint8) if into is None else into.reshape(-1).view(np.uint8))
+    target = np.empty(size, np.uint8) if into is None else into.reshape(-1).view(np.uint8)
     found = 0
     try:
         with (path / name).open("rb") as file:
             complete = os.fstat(file.fileno()).st_size == size == target.size
             for first in range(0, size if complete else 0, _CHUNK):
-                part = memoryview(target[first : first + _CHUNK])
+                part = target[first : first + _CHUNK].data
                 complete &= file.readinto(part) == len(part)
                 found = zlib.crc32(part, found)
     except OSError as broken:
@@ -237,7 +235,7 @@ def _write(path: Path, array: NDArray[Any]) -> tuple[int, int]:
     raw, crc = array.reshape(-1).view(np.uint8), 0
     with path.open("wb") as file:
         for first in range(0, raw.size, _CHUNK):
-            part = memoryview(raw[first : first + _CHUNK])
+            part = raw[first : first + _CHUNK].data
             crc = zlib.crc32(part, crc)
             file.write(part)
         file.flush()

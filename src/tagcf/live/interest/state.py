@@ -5,16 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from tagcf.live.interest.content import Shelf
 from tagcf.live.interest.index.rows import Table, grown, new_table
 from tagcf.live.interest.memory import reserved
-from tagcf.live.interest.update.arrays import Batch, Memory, Resets, Scratch, Single, Tally
+from tagcf.live.interest.update.arrays import (
+    Batch,
+    Live,
+    Memory,
+    Resets,
+    Scratch,
+    Single,
+    Tally,
+    chosen,
+)
 from tagcf.live.interest.update.kernels import take
 from tagcf.types import Floats
 
-SLICE = 4096  # events at once: their rows and weights stay in the nearest memory
+SLICE = 8192  # events after which the indexes may have to grow
+CHUNK = 256  # events that are worked on together: their cells stay in the nearest memory
 MOST_SCENES = 1024
 
 
@@ -64,9 +73,7 @@ def new_state(sizes: Sizes) -> State:
         memory=Memory(when, when.view(np.int32), when.view(np.float32)),
         resets=no_resets(),
         tally=Tally(np.zeros(6, np.int64), np.zeros(1)),
-        scratch=Scratch(
-            *(np.empty(SLICE, np.int64) for _ in range(3)), np.empty(SLICE, np.float32)
-        ),
+        scratch=new_scratch(n_scales),
     )
 
 
@@ -80,15 +87,45 @@ def absorb(state: State, batch: Batch, shelf: Shelf, weights: Floats) -> None:
     rates = tuple(1.0 / half_life for half_life in state.sizes.half_lives)
     pair_rates = (1.0 / state.sizes.scene_half_life,)
     for first in range(0, len(batch.ts), SLICE):
-        last = min(first + SLICE, len(batch.ts))
-        make_room(state, last - first)
-        users, pairs = state.users, state.pairs
-        take(
-            *(batch, first, last, weights, shelf.arrays),
-            *(users.rows, users.cells, users.cell_of, users.width, rates, state.vectors),
-            *(pairs.rows, pairs.cells, pairs.cell_of, pairs.width, pair_rates),
-            *(state.scenes.rows, state.memory, state.resets, state.scratch, state.tally),
-        )
+        part = chosen(batch, slice(first, first + SLICE))
+        make_room(state, len(part.ts))
+        take(part, weights, shelf.arrays, live_arrays(state), rates, pair_rates, state.resets)
+
+
+def live_arrays(state: State) -> Live:
+    """Return the state as the compiled code sees it."""
+    users, pairs = state.users, state.pairs
+    return Live(
+        users=users.rows,
+        user_table=(users.cell_of, users.width),
+        user_cells=users.cells,
+        pairs=pairs.rows,
+        pair_table=(pairs.cell_of, pairs.width),
+        pair_cells=pairs.cells,
+        scenes=state.scenes.rows,
+        vectors=state.vectors,
+        memory=state.memory,
+        scratch=state.scratch,
+        tally=state.tally,
+    )
+
+
+def new_scratch(n_scales: int) -> Scratch:
+    """Return room for one chunk."""
+    bits = np.empty(CHUNK, np.int64)
+    return Scratch(
+        row=np.empty(CHUNK, np.int64),
+        pair=np.empty(CHUNK, np.int64),
+        key=np.empty(CHUNK, np.uint64),
+        content=np.empty(CHUNK, np.int64),
+        evidence=np.empty(CHUNK, np.float32),
+        since=np.empty(CHUNK),
+        bits=bits,
+        powers=bits.view(np.float64),
+        weights=np.empty((n_scales, CHUNK)),
+        at=np.empty(8 * CHUNK, np.int64),
+        owner=np.empty((8 * CHUNK, 2), np.int64),
+    )
 
 
 def make_room(state: State, newcomers: int) -> None:
@@ -96,8 +133,3 @@ def make_room(state: State, newcomers: int) -> None:
     state.users = grown(state.users, newcomers)
     state.pairs = grown(state.pairs, newcomers)
     state.scenes = grown(state.scenes, newcomers)
-
-
-def ids_of(shelf: Shelf) -> pa.Array:
-    """Ids of content as text, by position."""
-    return shelf.items.ids.cast(pa.string())

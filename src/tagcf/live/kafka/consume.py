@@ -16,6 +16,7 @@ from tagcf.types.live import LiveEvents
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
     from confluent_kafka import Message as Fetched
+    from confluent_kafka.admin._metadata import TopicMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,11 @@ def _readable(fetched: Iterable[Fetched]) -> list[Message]:
     return messages
 
 
+def _check_topic(source: KafkaSource, topic: TopicMetadata) -> None:
+    if topic.error is not None or not topic.partitions:
+        raise ServerError("live_log.kafka_no_topic", topic=source.topic, servers=source.servers)
+
+
 def _opened(source: KafkaSource) -> Consumer:
     try:
         from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -168,10 +174,7 @@ def _opened(source: KafkaSource) -> Consumer:
     consumer = Consumer(settings)
     try:
         topic = consumer.list_topics(source.topic, source.timeout_s).topics[source.topic]
-        if topic.error is not None or not topic.partitions:
-            raise ServerError(
-                "live_log.kafka_no_topic", topic=source.topic, servers=source.servers
-            )
+        _check_topic(source, topic)
         if source.start == "committed":
             consumer.subscribe([source.topic])
         else:

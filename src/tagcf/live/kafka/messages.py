@@ -84,7 +84,9 @@ def _named(events: LiveEvents, messages: Sequence[Message]) -> LiveEvents:
         return events
     partition, offset = ([getattr(one, name) for one in messages] for name in _PLACE)
     within = pa.array(np.arange(len(events)) if len(messages) == 1 else np.zeros(len(events), int))
-    numbers = [pa.scalar(one[0]) if len(messages) == 1 else pa.array(one) for one in (partition, offset)]
+    numbers = [
+        pa.scalar(one[0]) if len(messages) == 1 else pa.array(one) for one in (partition, offset)
+    ]
     texts = [pc.cast(one, pa.string()) for one in (*numbers, within)]
     return with_event_ids(
         events, pc.binary_join_element_wise(pa.scalar(messages[0].topic), *texts, "/")

@@ -27,6 +27,9 @@ def remember(table, ring, state, keys, fresh):
         end = min(begin + _AHEAD, keys.size)
         for i in range(begin, end):  # cache misses of a block overlap
             touched ^= table[keys[i] & mask]
+        if held == ring.size:
+            for i in range(at, min(at + end - begin, ring.size)):
+                touched ^= table[ring[i] & mask]
         for i in range(begin, end):
             key = keys[i]
             slot = key & mask

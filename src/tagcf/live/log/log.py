@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import sys
@@ -87,13 +88,20 @@ class LiveLog:
         self.path = folder / FILE
         self.counts = LogCounts()
         self._group, self._late_after_s = group, late_after_s
+        self._end = self._durable = 0
+        self._newest = -math.inf
+        self._pending_since: float | None = None  # the oldest event that is not committed
         with store.told(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _claim(folder)
         try:
             self._db = store.connect(self.path)
-            self._seen = Seen(window)
-            self._recover()
+            try:
+                self._seen = Seen(window)
+                self._recover()
+            except BaseException:
+                self._db.close()
+                raise
         except BaseException:
             os.close(self._lock)
             raise
@@ -190,12 +198,15 @@ class LiveLog:
             )
 
     def close(self) -> None:
-        """Commit and close."""
+        """Commit and close; once is enough."""
+        if self._lock < 0:
+            return
         try:
             self.commit()
         finally:
             self._db.close()
             os.close(self._lock)
+            self._lock = -1
 
     def __enter__(self) -> Self:
         return self

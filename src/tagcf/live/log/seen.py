@@ -18,7 +18,7 @@ class Seen:
 
     def forget(self) -> None:
         """Forget every key."""
-        size = 1 << (2 * self.window - 1).bit_length()
+        size = max(4, 1 << (2 * self.window - 1).bit_length())  # never full
         self._table = np.zeros(size, np.uint64)
         self._ring = np.zeros(self.window, np.uint64)
         self._state = np.zeros(2, np.int64)

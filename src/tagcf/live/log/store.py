@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -103,9 +104,7 @@ def insert(connection: sqlite3.Connection, last: int, newest: float, events: Liv
 
 def end_of(connection: sqlite3.Connection) -> tuple[int, float]:
     """Offset of the last event (0 for none) and the newest time so far."""
-    row = connection.execute(
-        "SELECT last, newest FROM batch ORDER BY last DESC LIMIT 1"
-    ).fetchone()
+    row = connection.execute("SELECT last, newest FROM batch ORDER BY last DESC LIMIT 1").fetchone()
     return (0, -np.inf) if row is None else (int(row[0]), float(row[1]))
 
 
@@ -133,8 +132,8 @@ def batches(
     """
     of_day = "" if day is None else "AND last IN (SELECT last FROM batch_day WHERE day = :day)"
     query = (
-        f"SELECT last, check_sum, rows FROM batch WHERE last > :after AND last - n < :upto {of_day} "  # noqa: S608
-        "ORDER BY last"
+        "SELECT last, check_sum, rows FROM batch "  # noqa: S608 (both forms are ours)
+        f"WHERE last > :after AND last - n < :upto {of_day} ORDER BY last"
     )
     with told(path):
         for last, check_sum, blob in connection.execute(
@@ -147,7 +146,8 @@ def batches(
 
 def byte_sum(blob: bytes | pa.Buffer) -> int:
     """Sum over stored bytes as SQLite's signed integer; see the kernel."""
-    data = np.frombuffer(blob, np.uint8)
+    readable: Any = blob
+    data = np.frombuffer(readable, np.uint8)
     whole = data.size // 8 * 8
     tail = int.from_bytes(data[whole:].tobytes(), "little")
     total = kernels.byte_sum(data[:whole].view(np.uint64), np.uint64(tail))

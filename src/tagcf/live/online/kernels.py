@@ -8,6 +8,7 @@ from numba import njit
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX_AGAIN = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
+LONG_STAY = 90.0  # seconds
 
 
 @njit(cache=True, nogil=True)
@@ -80,12 +81,12 @@ def learn(places, values, came, state, settings, outcome, chances):
 
 
 @njit(cache=True, nogil=True)
-def follow(user, room, action, value, ts, opened, marks, clock, limits, done, done_marks, done_shown):
+def follow(user, room, action, value, opened, marks, clock, codes, done, done_marks):
     """Follow each user's last showing through events in order; returns how many are finished.
 
     `opened` (U, 2) holds room and running number of what is open, −1 where nothing is; `marks`
-    (U, 4) whether click, long stay, like, purchase came. An impression finishes the one before.
-    `limits` are the codes of (impression, click, like, dwell, leave, rewatch, purchase).
+    (U, 5) whether click, long stay, like, purchase came, and the seconds stayed. An impression
+    finishes the one before. `codes` are those of impression, click, like, dwell, leave, purchase.
     """
     finished = 0
     number = clock[0]
@@ -94,11 +95,10 @@ def follow(user, room, action, value, ts, opened, marks, clock, limits, done, do
         if u < 0:
             continue
         what = action[e]
-        if what == limits[0]:
+        if what == codes[0]:
             if opened[u, 1] >= 0:
                 done[finished] = opened[u, 1]
                 done_marks[finished] = marks[u, :4]
-                done_shown[finished] = e
                 finished += 1
             opened[u, 0], opened[u, 1] = room[e], number
             number += 1
@@ -106,17 +106,17 @@ def follow(user, room, action, value, ts, opened, marks, clock, limits, done, do
             continue
         if opened[u, 1] < 0 or opened[u, 0] != room[e]:
             continue
-        if what == limits[1]:
+        if what == codes[1]:
             marks[u, 0] = 1.0
-        elif what == limits[2]:
+        elif what == codes[2]:
             marks[u, 2] = 1.0
-        elif what == limits[3]:
+        elif what == codes[3]:
             marks[u, 4] += value[e]
-        elif what == limits[4]:
+        elif what == codes[4]:
             marks[u, 4] = max(marks[u, 4], value[e])
-        elif what == limits[6]:
+        elif what == codes[5]:
             marks[u, 3] = 1.0
-        if marks[u, 4] >= 90.0:
+        if marks[u, 4] >= LONG_STAY:
             marks[u, 1] = 1.0
     clock[0] = number
     return finished

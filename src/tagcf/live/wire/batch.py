@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from tagcf.live.wire.keys import hash_text
 from tagcf.types import Mask
@@ -21,14 +21,15 @@ def kept(events: LiveEvents, mask: Mask) -> LiveEvents:
     """Return the events of `mask` (n,), in their order; the batch itself if all are."""
     if mask.all():
         return events
-    arrays = (getattr(events, name)[mask] for name in _ARRAYS)
-    return LiveEvents(*arrays, events.rows.filter(pa.array(mask)))
+    arrays = {name: getattr(events, name)[mask] for name in _ARRAYS}
+    return LiveEvents(**arrays, rows=events.rows.filter(pa.array(mask)))
 
 
 def cut(events: LiveEvents, start: int, stop: int | None = None) -> LiveEvents:
     """Return the events from position `start` to before `stop`, without copying them."""
-    arrays = (getattr(events, name)[start:stop] for name in _ARRAYS)
-    return LiveEvents(*arrays, events.rows.slice(start, None if stop is None else stop - start))
+    arrays = {name: getattr(events, name)[start:stop] for name in _ARRAYS}
+    rows = events.rows.slice(start, None if stop is None else stop - start)
+    return LiveEvents(**arrays, rows=rows)
 
 
 def joined(batches: Sequence[LiveEvents]) -> LiveEvents:
@@ -37,19 +38,24 @@ def joined(batches: Sequence[LiveEvents]) -> LiveEvents:
         return batches[0]
     if not batches:
         return empty()
-    arrays = (np.concatenate([getattr(one, name) for one in batches]) for name in _ARRAYS)
+    arrays = {name: np.concatenate([getattr(one, name) for one in batches]) for name in _ARRAYS}
     rows = pa.concat_tables([one.rows for one in batches]).combine_chunks()
-    return LiveEvents(*arrays, rows)
+    return LiveEvents(**arrays, rows=rows)
 
 
 def empty() -> LiveEvents:
     """Return a batch of no events."""
-    keys: list[NDArray[np.uint64]] = [np.zeros(0, np.uint64) for _ in range(7)]
-    ts, action, value = np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.float32)
-    return LiveEvents(*keys, ts, action, value, EVENT_SCHEMA.empty_table())
+    keys: dict[str, Any] = {name: np.zeros(0, np.uint64) for name in _ARRAYS[:7]}
+    return LiveEvents(
+        **keys,
+        ts=np.zeros(0),
+        action=np.zeros(0, np.uint8),
+        value=np.zeros(0, np.float32),
+        rows=EVENT_SCHEMA.empty_table(),
+    )
 
 
-def with_event_ids(events: LiveEvents, ids: pa.Array) -> LiveEvents:
+def with_event_ids(events: LiveEvents, ids: pa.Array[Any]) -> LiveEvents:
     """Give the events that have no id of their own theirs of `ids` (n,)."""
     own = events.rows.column("event_id").combine_chunks()
     own = own.chunk(0) if isinstance(own, pa.ChunkedArray) else own

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from difflib import SequenceMatcher
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -69,7 +68,7 @@ def check_names(names: list[str]) -> None:
 
 
 def read_columns(
-    columns: dict[str, pa.Array],
+    columns: dict[str, pa.Array[Any]],
     n: int,
     skip_bad: BadEvents | None = None,
     places: list[int] | None = None,
@@ -87,7 +86,7 @@ def read_columns(
     hashed = {name: hash_text(array) for name, array in ids.items()}
     for name, one in hashed.items():
         if one.has_empty:
-            ids[name] = pc.if_else(pc.equal(ids[name], ""), None, ids[name])
+            ids[name] = pc.if_else(pc.equal(ids[name], pa.scalar("")), None, ids[name])
     nobody = hashed["user_id"].keys == 0
     if nobody.any():
         told = {one.row for one in bad if one.field == "user_id"}
@@ -117,12 +116,12 @@ def _without(
 
 
 def _events(
-    ids: dict[str, pa.Array],
+    ids: dict[str, pa.Array[Any]],
     keys: dict[str, NDArray[np.uint64]],
     ts: Floats,
     action: Actions,
     value: NDArray[np.float32],
-    text: pa.Array,
+    text: pa.Array[Any],
 ) -> LiveEvents:
     event = keys["event_id"]
     if not event.all():
@@ -138,15 +137,16 @@ def _events(
     arrays = {**ids, "ts": pa.array(ts), "action": pa.array(action), "text": text}
     arrays["value"] = pa.array(value, from_pandas=True)  # NaN is null
     rows = pa.Table.from_arrays([arrays[name] for name in EVENT_SCHEMA.names], schema=EVENT_SCHEMA)
-    return LiveEvents(*(keys[name] for name in ID_FIELDS), ts, action, value, rows)
+    event, user, room, item, product, scene, device = (keys[name] for name in ID_FIELDS)
+    return LiveEvents(event, user, room, item, product, scene, device, ts, action, value, rows)
 
 
-def _whole(table: pa.Table, name: str) -> pa.Array:
+def _whole(table: pa.Table, name: str) -> Any:
     """Return the column in one piece, its buffers' sizes checked, dictionaries written out."""
     column = table.column(name)
     try:
         column.validate()
-        array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        array: Any = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, column.type)
         if pa.types.is_dictionary(array.type):
@@ -154,14 +154,14 @@ def _whole(table: pa.Table, name: str) -> pa.Array:
             array = array.dictionary_decode()
         if pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type):
             array.validate(full=True)
-            array = pc.cast(array, pa.string())
+            array = array.cast(pa.string())
     except pa.ArrowException as broken:
         detail = str(broken).splitlines()[0]
         raise DataError("live_log.broken_arrow", detail=detail) from broken
     return array
 
 
-def _ids(array: pa.Array | None, name: str, n: int, bad: list[BadEvent]) -> pa.Array:
+def _ids(array: pa.Array[Any] | None, name: str, n: int, bad: list[BadEvent]) -> pa.Array[Any]:
     if array is None or pa.types.is_null(array.type):
         return pa.nulls(n, pa.string())
     if pa.types.is_string(array.type):
@@ -177,7 +177,7 @@ def _ids(array: pa.Array | None, name: str, n: int, bad: list[BadEvent]) -> pa.A
     raise _wrong_type(name, array)
 
 
-def _times(array: pa.Array | None, n: int, bad: list[BadEvent]) -> Floats:
+def _times(array: pa.Array[Any] | None, n: int, bad: list[BadEvent]) -> Floats:
     if array is None:
         return np.zeros(n)
     kind = array.type
@@ -201,17 +201,16 @@ def _times(array: pa.Array | None, n: int, bad: list[BadEvent]) -> Floats:
     return ts
 
 
-def _actions(array: pa.Array | None, n: int, bad: list[BadEvent]) -> Actions:
+def _actions(array: pa.Array[Any] | None, n: int, bad: list[BadEvent]) -> Actions:
     if array is None:
         return np.zeros(n, np.uint8)
     if pa.types.is_string(array.type):
         check_text(array)
-        known = pc.index_in(array, value_set=pa.array(ACTIONS))
-        code = pc.fill_null(known, _NO_ACTION).to_numpy(zero_copy_only=False).astype(np.uint8)
+        known: Any = pc.index_in(array, value_set=pa.array(ACTIONS))
+        code = _narrow(known.fill_null(_NO_ACTION).to_numpy(zero_copy_only=False))
     elif pa.types.is_integer(array.type):
-        numbers = pc.fill_null(array, _NO_ACTION if array.type != pa.int8() else -1)
-        whole = numbers.to_numpy(zero_copy_only=False)
-        code = whole if whole.dtype == np.uint8 else _narrow(whole)
+        given: Any = array.fill_null(_NO_ACTION if array.type != pa.int8() else -1)
+        code = _narrow(given.to_numpy(zero_copy_only=False))
     else:
         raise _wrong_type("action", array)
     wrong = code >= len(ACTIONS)
@@ -224,12 +223,14 @@ def _actions(array: pa.Array | None, n: int, bad: list[BadEvent]) -> Actions:
 
 
 def _narrow(whole: NDArray[np.integer]) -> Actions:
+    if whole.dtype == np.uint8:
+        return whole.astype(np.uint8, copy=False)
     fits = (whole >= 0) & (whole < len(ACTIONS))
     return np.where(fits, whole, _NO_ACTION).astype(np.uint8)
 
 
 def _values(
-    array: pa.Array | None, action: Actions, n: int, bad: list[BadEvent]
+    array: pa.Array[Any] | None, action: Actions, n: int, bad: list[BadEvent]
 ) -> NDArray[np.float32]:
     if array is None or array.null_count == n:
         return np.full(n, np.nan, np.float32)
@@ -246,7 +247,7 @@ def _values(
     return value
 
 
-def _texts(array: pa.Array | None, n: int) -> pa.Array:
+def _texts(array: pa.Array[Any] | None, n: int) -> pa.Array[Any]:
     if array is None or pa.types.is_null(array.type):
         return pa.nulls(n, pa.string())
     if not pa.types.is_string(array.type):
@@ -256,12 +257,12 @@ def _texts(array: pa.Array | None, n: int) -> pa.Array:
     return array
 
 
-def _of_mask(mask: Mask, name: str, values: object, why: Why) -> list[BadEvent]:
-    at: Callable[[int], object] = values.__getitem__ if values is not None else lambda _: ""  # type: ignore[attr-defined]
-    return [bad_event(row, name, at(row), why) for row in np.flatnonzero(mask).tolist()]
+def _of_mask(mask: Mask, name: str, values: Any, why: Why) -> list[BadEvent]:
+    rows: list[int] = np.flatnonzero(mask).tolist()
+    return [bad_event(row, name, "" if values is None else values[row], why) for row in rows]
 
 
-def _wrong_type(name: str, array: pa.Array) -> DataError:
+def _wrong_type(name: str, array: pa.Array[Any]) -> DataError:
     return DataError("live_log.wrong_type", field=name, type=str(array.type))
 
 

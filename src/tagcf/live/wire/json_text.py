@@ -43,9 +43,9 @@ def encode_json(events: LiveEvents | pa.Table) -> bytes:
     frame = pl.DataFrame(pl.from_arrow(table))
     names = dict(enumerate(ACTIONS))
     sink = io.BytesIO()
-    frame.with_columns(
-        pl.col("action").replace_strict(names, return_dtype=pl.String)
-    ).write_ndjson(sink)
+    frame.with_columns(pl.col("action").replace_strict(names, return_dtype=pl.String)).write_ndjson(
+        sink
+    )
     return sink.getvalue()
 
 

@@ -7,11 +7,12 @@ withstand a client that makes up ids in order to collide.
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tagcf.errors import DataError
 from tagcf.live.wire import kernels
@@ -35,12 +36,12 @@ def id_key(identifier: str | int) -> int:
     return int(keys[0])
 
 
-def id_keys(ids: pa.Array) -> Keys:
+def id_keys(ids: pa.Array[Any]) -> Keys:
     """Keys (n,) of an array of text or whole numbers; 0 where null or empty."""
     return hash_text(ids if pa.types.is_string(ids.type) else pc.cast(ids, pa.string())).keys
 
 
-def hash_text(texts: pa.Array) -> Hashed:
+def hash_text(texts: pa.Array[Any]) -> Hashed:
     """Hash an array of type `pa.string()`; every offset and letter is checked.
 
     Raises
@@ -55,7 +56,7 @@ def hash_text(texts: pa.Array) -> Hashed:
     valid, offsets, data = texts.buffers()
     first = texts.offset
     found = kernels.hash_strings(
-        np.frombuffer(offsets, np.int32)[first : first + len(texts) + 1],
+        _bytes(offsets).view(np.int32)[first : first + len(texts) + 1],
         _bytes(data),
         _bytes(valid),
         first,
@@ -68,7 +69,7 @@ def hash_text(texts: pa.Array) -> Hashed:
     return Hashed(keys, has_empty=bool(found & kernels.EMPTY))
 
 
-def check_text(texts: pa.Array) -> None:
+def check_text(texts: pa.Array[Any]) -> None:
     """Raise `DataError` where offsets are broken or letters are not UTF-8."""
     try:
         texts.validate(full=True)
@@ -77,7 +78,8 @@ def check_text(texts: pa.Array) -> None:
         raise DataError("live_log.broken_arrow", detail=detail) from broken
 
 
-def _bytes(buffer: pa.Buffer | None) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def _bytes(buffer: pa.Buffer | None) -> NDArray[np.uint8]:
     if buffer is None or buffer.size == 0:
         return _NO_BYTES
-    return cast("np.ndarray[tuple[int], np.dtype[np.uint8]]", np.frombuffer(buffer, np.uint8))
+    readable: Any = buffer  # the stubs do not know that it is one
+    return np.frombuffer(readable, np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -89,7 +89,7 @@ def _fault(place: int, row: object, told: str) -> BadEvent:
     return bad_event(place, name, value, _WHY[name])
 
 
-def _gathered(events: list[Event]) -> dict[str, pa.Array]:
+def _gathered(events: list[Event]) -> dict[str, pa.Array[Any]]:
     """Columns of the fields that any event has."""
     columns = {name: [getattr(one, name) for one in events] for name in FIELDS}
     return {
@@ -99,7 +99,7 @@ def _gathered(events: list[Event]) -> dict[str, pa.Array]:
     }
 
 
-def _array(name: str, values: list[Any]) -> pa.Array:
+def _array(name: str, values: list[Any]) -> pa.Array[Any]:
     if name == "value":
         return pa.array(values, pa.float64())
     if name == "ts":
@@ -117,9 +117,8 @@ def events_of(events: LiveEvents | pa.Table) -> list[Event]:
     """Return the events one by one, as clients send them."""
     table = events.rows if isinstance(events, LiveEvents) else events
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
-    columns["action"] = [ACTIONS[code] for code in columns["action"]]
+    columns["action"] = [ACTIONS[int(code or 0)] for code in columns["action"]]
     names = list(columns)
     return [
-        Event(**dict(zip(names, row, strict=True)))
-        for row in zip(*columns.values(), strict=True)
+        Event(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True)
     ]

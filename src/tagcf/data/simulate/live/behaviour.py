@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tagcf.data.simulate.live.bursts import INTERACTIONS, KINDS, RATES, Bursts
+from tagcf.data.simulate.live.bursts import INTERACTIONS, RATES
 from tagcf.data.simulate.live.people import People
 from tagcf.data.simulate.live.platform import TICK
 from tagcf.data.simulate.live.rooms import Goods, Segments
@@ -17,6 +18,7 @@ from tagcf.types.live import ACTIONS
 
 HEARTBEAT = 120.0  # seconds of watching after which a dwell is reported
 LIKING = 2.2  # log rate per unit of match
+SCROLLED = 0.3  # chance that a swipe is reported as one
 CLICKS, CARTS = 0.0035, 0.0006  # a second, of a product that the user does not want
 CLICKING, CARTING = 1.6, 2.2  # log rate per unit of wanting it
 USUAL = 0.9  # match at which the rates are those of RATES; also of guests
@@ -146,82 +148,58 @@ def _values(action: str, n: int, rng: np.random.Generator) -> Floats:
     return np.full(n, np.nan)
 
 
+def _of_shows(
+    shows: Shows, row: NDArray[np.intp], at: Floats, action: str, value: Floats | None = None
+) -> Acts:
+    return acts(shows.user[row], shows.room[row], shows.segment[row], at[row], action, value=value)
+
+
+def _of_pieces(
+    pieces: Pieces,
+    row: NDArray[np.intp],
+    at: Floats,
+    action: str,
+    value: Floats | None = None,
+    product: Codes | None = None,
+) -> Acts:
+    return acts(
+        pieces.user[row],
+        pieces.room[row],
+        pieces.segment[row],
+        at,
+        action,
+        interest=pieces.interest[row],
+        value=value,
+        product=product,
+    )
+
+
 def watching_acts(pieces: Pieces, shows: Shows, rng: np.random.Generator) -> Acts:
     """Impressions, clicks, swipes, dwell in parts, and leaving with the length of the visit."""
-    swiped = ~shows.opened
-    n_swiped = int(swiped.sum())
-    enters = shows.opened
+    enters, swiped = np.flatnonzero(shows.opened), np.flatnonzero(~shows.opened)
+    scrolled = swiped[rng.random(len(swiped)) < SCROLLED]
+    then = shows.at + shows.seconds
     parts = [
         acts(shows.user, shows.room, shows.segment, shows.at, "impression"),
-        acts(
-            shows.user[enters],
-            shows.room[enters],
-            shows.segment[enters],
-            (shows.at + shows.seconds)[enters],
-            "click",
-        ),
-        acts(
-            shows.user[swiped],
-            shows.room[swiped],
-            shows.segment[swiped],
-            (shows.at + shows.seconds)[swiped],
-            "dwell",
-            value=shows.seconds[swiped],
-        ),
+        _of_shows(shows, enters, then, "click"),
+        _of_shows(shows, swiped, then, "dwell", shows.seconds[swiped]),
+        _of_shows(shows, scrolled, then, "scroll"),
     ]
-    some = rng.random(n_swiped) < 0.3
-    parts.append(
-        acts(
-            *(column[swiped][some] for column in (shows.user, shows.room, shows.segment)),
-            (shows.at + shows.seconds)[swiped][some],
-            "scroll",
-        )
-    )
     watched = pieces.end - pieces.start
     beats = np.floor(watched / HEARTBEAT - 1e-9).astype(np.int64).clip(0)
     piece = np.repeat(np.arange(len(beats)), beats)
     nth = np.arange(len(piece)) - np.repeat(beats.cumsum() - beats, beats) + 1
     at = pieces.start[piece] + HEARTBEAT * nth
-    parts.append(
-        acts(
-            pieces.user[piece],
-            pieces.room[piece],
-            pieces.segment[piece],
-            at,
-            "dwell",
-            interest=pieces.interest[piece],
-            value=np.full(len(piece), HEARTBEAT),
-        )
-    )
+    parts.append(_of_pieces(pieces, piece, at, "dwell", np.full(len(piece), HEARTBEAT)))
     # What is left is reported a little before the segment ends, not by everybody at once.
     rest = watched - HEARTBEAT * beats
     rest = np.round(rest - rng.uniform(0, 20, len(rest)).clip(0, 0.5 * rest), 1)
     stays = np.flatnonzero(~pieces.leaves & (rest >= 1))
     at = pieces.start[stays] + HEARTBEAT * beats[stays] + rest[stays]
-    parts.append(
-        acts(
-            pieces.user[stays],
-            pieces.room[stays],
-            pieces.segment[stays],
-            at,
-            "dwell",
-            interest=pieces.interest[stays],
-            value=rest[stays],
-        )
-    )
-    gone = pieces.leaves
+    parts.append(_of_pieces(pieces, stays, at, "dwell", rest[stays]))
+    gone = np.flatnonzero(pieces.leaves)
     total = np.round(pieces.end - pieces.entered, 1)
-    parts.append(
-        acts(
-            pieces.user[gone],
-            pieces.room[gone],
-            pieces.segment[gone],
-            pieces.end[gone] - 0.01,
-            "leave",
-            interest=pieces.interest[gone],
-            value=total[gone],
-        )
-    )
+    parts.append(_of_pieces(pieces, gone, pieces.end[gone] - 0.01, "leave", total[gone]))
     return join_acts(parts)
 
 
@@ -259,77 +237,6 @@ def product_acts(
             )
         )
     return join_acts(parts)
-
-
-def bot_acts(
-    bursts: Bursts,
-    viewers: Floats,
-    segment_at: Codes,
-    first_bot: int,
-    bots: int,
-    rng: np.random.Generator,
-) -> Acts:
-    """Draw what a few bots do in masses; accounts are numbered from `first_bot` on."""
-    parts: list[Acts] = []
-    kinds = np.array(
-        [ACTIONS.index(one) for one in ("like", "danmaku", "comment", "share", "gift")]
-    )
-    for b in np.flatnonzero(bursts.kind == KINDS.index("bots")):
-        a, z, room = bursts.start[b], bursts.end[b], bursts.room[b]
-        usual = RATES.sum() * viewers[room, int(a / TICK)] * (z - a)
-        n = rng.poisson(max(25.0, usual * rng.uniform(1.5, 4.0)))
-        accounts = first_bot + rng.choice(bots, int(bursts.size[b]), replace=False)
-        code = kinds[rng.choice(len(kinds), n, p=[0.4, 0.35, 0.1, 0.1, 0.05])].astype(np.int32)
-        value = np.where(code == ACTIONS.index("gift"), 1.0, np.nan)
-        parts.append(
-            _mass(b, room, rng.choice(accounts, n), rng.uniform(a, z, n), code, value, segment_at)
-        )
-    return join_acts(parts) if parts else _nothing()
-
-
-def combo_acts(
-    bursts: Bursts, pieces: Pieces, n_users: int, segment_at: Codes, rng: np.random.Generator
-) -> Acts:
-    """Draw one viewer's run of gifts for every combo."""
-    parts: list[Acts] = []
-    for b in np.flatnonzero(bursts.kind == KINDS.index("combo")):
-        a, z, room = bursts.start[b], bursts.end[b], bursts.room[b]
-        there = (
-            (pieces.room == room)
-            & (pieces.start <= a)
-            & (pieces.end >= a)
-            & (pieces.user < n_users)
-        )
-        if there.any():
-            n = int(bursts.size[b])
-            giver = np.full(n, rng.choice(pieces.user[there]), np.int32)
-            code = np.full(n, ACTIONS.index("gift"), np.int32)
-            parts.append(
-                _mass(b, room, giver, rng.uniform(a, z, n), code, np.full(n, 1.0), segment_at)
-            )
-    return join_acts(parts) if parts else _nothing()
-
-
-def _mass(
-    b: int, room: int, user: Codes, at: Floats, code: Codes, value: Floats, segment_at: Codes
-) -> Acts:
-    n = len(user)
-    rooms = np.full(n, room, np.int32)
-    segment = segment_at[room, (at / TICK).astype(np.int64)]
-    return acts(
-        user.astype(np.int32),
-        rooms,
-        segment,
-        at,
-        code,
-        value=value,
-        planted=np.full(n, b, np.int32),
-    )
-
-
-def _nothing() -> Acts:
-    none = np.empty(0, np.int32)
-    return acts(none, none, none, np.empty(0), none)
 
 
 def join_acts(parts: list[Acts]) -> Acts:

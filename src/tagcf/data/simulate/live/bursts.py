@@ -19,12 +19,12 @@ KINDS = ("highlight", "lottery", "bots", "raid", "combo")
 SLOT = 200  # seconds of a room's time that hold at most one of them
 # A decoy's chance in a slot, in the order of KINDS without the first.
 DECOYS = np.array([0.060, 0.055, 0.035, 0.045])
-EVIDENCE = (26.0, 70.0)  # nats by which a highlight's expected counts speak for it
-STRONGEST = 7.0  # times the usual rate
+EVIDENCE = (40.0, 100.0)  # nats by which a highlight's expected counts speak for it
+STRONGEST = 8.0  # times the usual rate
 FEWEST = 8.0  # viewers for a highlight
 RAMP = 4.0  # seconds in which a burst rises and falls
 LOTTERY = (14.0, 26.0)  # times the usual rate of danmaku
-WOBBLE, SHARED_WOBBLE = 0.25, 0.10  # log standard deviation of a rate, own and of all rates
+WOBBLE, SHARED_WOBBLE = 0.20, 0.08  # log standard deviation of a rate, own and of all rates
 MEMORY, SHARED_MEMORY = 45.0, 90.0  # seconds in which it is forgotten
 TREND = 0.35  # log amplitude of slow waves
 
@@ -60,9 +60,9 @@ def plant(
     n = len(room)
     chances = np.append(settings.highlights * SLOT / 3600, settings.decoys * DECOYS)
     ladder = chances.cumsum()
-    kind = np.searchsorted(ladder, rng.random(n), side="right")
+    kind = np.searchsorted(ladder, rng.random(n), side="right").astype(np.int32)
     planted = kind < len(KINDS)
-    room, start, kind = room[planted], start[planted], kind[planted].astype(np.int32)
+    room, start, kind = room[planted], start[planted], kind[planted]
     n = len(room)
     lasts = TICK * np.round(rng.uniform(20, 60, n) / TICK)
     start = start + TICK * np.round(rng.uniform(20, SLOT - 100, n) / TICK)
@@ -89,12 +89,12 @@ def plant(
     enough = (audience >= FEWEST) & (strength <= STRONGEST)
     kept = np.where(highlight, enough, audience >= FEWEST / 2)
     return Bursts(
-        kind[kept],
-        room[kept],
-        start[kept],
-        (start + lasts)[kept],
-        factor[kept],
-        size[kept].astype(np.float64),
+        kind=kind[kept],
+        room=room[kept],
+        start=start[kept],
+        end=(start + lasts)[kept],
+        factor=factor[kept],
+        size=size[kept].astype(np.float64),
     )
 
 
@@ -105,9 +105,7 @@ def strength_for(usual: Floats, evidence: Floats) -> Floats:
     """
     grid = np.linspace(1.05, 4 * STRONGEST, 2_000)
     nats = grid * np.log(grid) - grid + 1
-    strength: Floats = np.interp(
-        evidence / np.maximum(usual, 1e-9), nats, grid
-    )
+    strength: Floats = np.interp(evidence / np.maximum(usual, 1e-9), nats, grid)
     return strength
 
 
@@ -191,17 +189,24 @@ def raids(
     ends = np.minimum(begins + 8 + rng.exponential(150.0, n), segments.end[np.maximum(segment, 0)])
     here = (segment >= 0) & (ends > begins + 1)
     nobody = np.full(n, -1, np.int32)
-    columns = (
-        user,
-        nobody,
-        room,
-        segment,
-        nobody,
-        begins,
-        ends,
-        begins,
-        np.full(n, 0.7),
-        np.ones(n, np.bool_),
+    pieces = Pieces(
+        user=user[here],
+        session=nobody[here],
+        room=room[here],
+        segment=segment[here],
+        interest=nobody[here],
+        start=begins[here],
+        end=ends[here],
+        entered=begins[here],
+        match=np.zeros(int(here.sum())),  # nobody knows what guests are after
+        leaves=np.ones(int(here.sum()), np.bool_),
     )
-    shows = (user, room, segment, shown, np.ones(n, np.bool_), delay)
-    return Pieces(*(one[here] for one in columns)), Shows(*(one[here] for one in shows))
+    shows = Shows(
+        user=user[here],
+        room=room[here],
+        segment=segment[here],
+        at=shown[here],
+        opened=np.ones(int(here.sum()), np.bool_),
+        seconds=delay[here],
+    )
+    return pieces, shows

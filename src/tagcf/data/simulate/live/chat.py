@@ -81,7 +81,7 @@ def draw_meanings(
 
 
 def lottery_shares(settings: LivePlatform, lottery: Floats, acts: Acts, tick: float) -> Floats:
-    """(n,) of each act, the chance that only a lottery made it; `lottery` (R, A, ticks) is its lift."""
+    """(n,) the chance that only a lottery made an act; `lottery` (R, A, ticks) is its lift."""
     share = np.zeros(len(acts))
     danmaku = (acts.action == ACTIONS.index("danmaku")) & (acts.planted < 0)
     at = np.minimum((acts.at[danmaku] / tick).astype(np.int64), settings.ticks - 1)
@@ -98,7 +98,7 @@ def put_into_words(
     chat: Chat,
     rng: np.random.Generator,
 ) -> list[str]:
-    """(n,) texts of a chat: a pattern of its intent, or of its emotion, with slips of the finger."""
+    """(n,) texts: a pattern of the intent, or of the emotion, with slips of the finger."""
     patterns, moods = words("talk")["danmaku"], words("talk")["emotion"]
     draw = rng.random((len(chat.act), 5))
     texts: list[str] = []

@@ -10,8 +10,6 @@ from tagcf.data.simulate.live import bursts as bursting
 from tagcf.data.simulate.live.behaviour import (
     Acts,
     acts,
-    bot_acts,
-    combo_acts,
     interact,
     join_acts,
     product_acts,
@@ -20,6 +18,8 @@ from tagcf.data.simulate.live.behaviour import (
 from tagcf.data.simulate.live.bursts import Bursts, viewers_of
 from tagcf.data.simulate.live.chat import INTENTS, Chat, buying, draw_meanings, lottery_shares
 from tagcf.data.simulate.live.interests import Episodes, live_through
+from tagcf.data.simulate.live.masses import bot_acts, combo_acts
+from tagcf.data.simulate.live.match import Reach
 from tagcf.data.simulate.live.people import People, Sessions, draw_sessions
 from tagcf.data.simulate.live.platform import TICK, LivePlatform
 from tagcf.data.simulate.live.purchases import (
@@ -33,11 +33,10 @@ from tagcf.data.simulate.live.rooms import Goods, Rooms, Segments
 from tagcf.data.simulate.live.scene import Topics
 from tagcf.data.simulate.live.visits import (
     Pieces,
-    Reach,
     Shows,
+    best_on_air,
     join_pieces,
     join_shows,
-    best_on_air,
     on_air,
     watch,
 )
@@ -113,7 +112,7 @@ def run(made: Mechanism, stream: list[np.random.Generator]) -> Course:
         made.topics, people, made.rooms, made.goods, segments, pieces, clicks, asked
     )
     bought = decide(people, chances, stream[7])
-    done, chat = _with_purchases(made.goods, done, chat, chances, bought, stream[7])
+    done, chat = _with_purchases(made, done, chat, chances, bought, stream[7])
     return Course(sessions, episodes, pieces, shows, bursts, usual, done, chat, chances, bought)
 
 
@@ -122,7 +121,7 @@ def _chosen(done: Acts, mask: np.ndarray) -> Acts:
 
 
 def _with_purchases(
-    goods: Goods,
+    made: Mechanism,
     done: Acts,
     chat: Chat,
     chances: Opportunities,
@@ -132,14 +131,22 @@ def _with_purchases(
     """Add the purchases, and what some buyers say about them."""
     row = np.flatnonzero(bought.bought)
     where = (chances.user[row], chances.room[row], chances.segment[row])
-    paid = goods.price[chances.product[row]]
-    buys = acts(*where, bought.at[row], "purchase", product=chances.product[row], value=paid)
-    says = rng.random(len(row)) < BOASTS
-    boasts = acts(
-        *(one[says] for one in where),
-        bought.at[row][says] + rng.uniform(3, 20, says.sum()),
-        "danmaku",
+    paid = made.goods.price[chances.product[row]]
+    buys = acts(
+        where[0],
+        where[1],
+        where[2],
+        bought.at[row],
+        "purchase",
+        product=chances.product[row],
+        value=paid,
     )
+    says = rng.random(len(row)) < BOASTS
+    user, room, segment = (one[says] for one in where)
+    later = bought.at[row][says] + rng.uniform(3, 20, int(says.sum()))
+    window = made.settings.window  # nobody writes after closing time
+    later = np.minimum(later, (bought.at[row][says] // window + 1) * window - 0.5)
+    boasts = acts(user, room, segment, later, "danmaku")
     first = len(done) + len(buys)
     n = len(boasts)
     said = Chat(

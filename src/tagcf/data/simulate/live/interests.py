@@ -11,7 +11,7 @@ from tagcf.data.simulate.live.platform import LivePlatform
 from tagcf.data.simulate.live.scene import Topics
 from tagcf.types import Codes, Floats, Mask
 
-HABIT, LOGIC, TASTE, HOUR, FRIENDS, RETURN = 2.4, 1.8, 0.8, 1.8, 2.5, 0.7
+HABIT, LOGIC, TASTE, HOUR, FRIENDS, RETURN = 2.4, 1.8, 1.4, 1.8, 2.5, 0.7
 ON_AIR = 4.0  # people want what they can have
 MINUTES, SPREAD = 24.0, 0.5  # median and log standard deviation of how long an interest lasts
 SHORTEST, LONGEST = 8.0, 70.0  # minutes

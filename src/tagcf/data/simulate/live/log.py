@@ -103,13 +103,13 @@ def event_table(
     return pa.table(columns, schema=EVENT_SCHEMA)
 
 
-def event_ids(acts: NDArray[np.int64]) -> pa.Array:
+def event_ids(acts: NDArray[np.int64]) -> pa.StringArray:
     """Return the ids of acts, by their position."""
     return pa.array([f"e{k:08d}" for k in acts.tolist()], pa.string())
 
 
-def _taken(names: list[str] | tuple[str, ...], codes: Codes) -> pa.Array:
-    return pa.array(names, pa.string()).take(pa.array(codes, mask=codes < 0))
+def _taken(names: list[str] | tuple[str, ...], codes: Codes) -> pa.StringArray:
+    return pa.array(names, pa.string()).take(pa.array(codes, pa.int32(), mask=codes < 0))
 
 
 def segment_frame(

@@ -77,7 +77,7 @@ def gather_people(settings: LivePlatform, topics: Topics, rng: np.random.Generat
 def _adoptions(
     settings: LivePlatform, topics: Topics, taste: Floats, rng: np.random.Generator
 ) -> Floats:
-    """(U, T) days from which tags are newly loved: those that loved tags lead to, one in ten days."""
+    """(U, T) days from which tags are newly loved: one in ten days, where loved tags lead."""
     leads = np.exp(np.clip(taste, -3, 3)) @ topics.logic / (1 + topics.logic.sum(axis=0))
     leads[:, topics.scene_of < 0] = -np.inf
     leads[taste > 0] = -np.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -154,7 +155,7 @@ def count_before(
     key = user.astype(np.int64) * width + thing
     wanted = of_user.astype(np.int64) * width + of_thing
     order = np.lexsort((at, key))
-    names, position = np.unique(np.concatenate([key, wanted]), return_inverse=True)
+    _, position = np.unique(np.concatenate([key, wanted]), return_inverse=True)
     # Times of one key lie in a band of their own, so that one search serves all keys.
     band = 4.0 * (1.0 + max(float(at.max(initial=0)), float(until.max(initial=0))))
     have = (position[: len(key)] * band + at)[order]
@@ -175,7 +176,7 @@ def decide(people: People, chances: Opportunities, rng: np.random.Generator) -> 
     owned = np.zeros(len(people.kind) * width, np.bool_)
     key = chances.user.astype(np.int64) * width + chances.product
     edges = np.searchsorted(chances.at, np.arange(0, chances.at.max(initial=0) + 61, MINUTE))
-    for a, z in zip(edges[:-1], edges[1:], strict=True):
+    for a, z in pairwise(edges):
         if a == z:
             continue
         now = slice(a, z)

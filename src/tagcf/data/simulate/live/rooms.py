@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -121,10 +122,9 @@ def _cut(
                 edges[edges < begins[room] + long[room] - 120], begins[room] + long[room]
             )
             edges = day * settings.window + TICK * np.floor(edges / TICK)
-            pieces += [(room, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
-    pieces.sort()
-    room, start, end = (np.array(column) for column in zip(*pieces, strict=True))
-    return room.astype(np.int32), start.astype(np.float64), end.astype(np.float64)
+            pieces += [(room, a, b) for a, b in pairwise(edges) if b > a]
+    cut = np.array(sorted(pieces))
+    return cut[:, 0].astype(np.int32), cut[:, 1], cut[:, 2]
 
 
 def fill_segments(
@@ -167,7 +167,8 @@ def _draw_from(weight: Floats, rng: np.random.Generator) -> Codes:
     """(n,) a column for each row, by weight; the first where nothing has any."""
     ladder = weight.cumsum(axis=1)
     position = (rng.random(len(weight)) * ladder[:, -1])[:, None]
-    return (ladder <= position).sum(axis=1).clip(0, weight.shape[1] - 1).astype(np.int32)
+    column = (ladder <= position).sum(axis=1).clip(0, weight.shape[1] - 1)
+    return np.asarray(column, dtype=np.int32)
 
 
 def _talk(

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -50,10 +51,11 @@ class Topics:
 
 
 @cache
-def words(name: str) -> dict[str, dict[str, list[str]]]:
+def words(name: str) -> dict[str, Any]:
     """Read ``talk.toml`` or ``scenes.toml``."""
     text = resources.files(__package__).joinpath(f"{name}.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    read: dict[str, Any] = tomllib.loads(text)
+    return read
 
 
 def draw_topics(settings: LivePlatform, rng: np.random.Generator) -> Topics:
@@ -67,7 +69,7 @@ def draw_topics(settings: LivePlatform, rng: np.random.Generator) -> Topics:
         here = [position[slug] for slug in slugs if slug in position]
         if here:
             scene_of[here] = len(scenes)
-            goods = tuple(table["goods"][name])  # type: ignore[call-overload]  # a table in a table
+            goods = tuple(table["goods"][name])
             scenes.append(Scene(name, zh, en, float(peak), float(sells), goods))
     factors = _unit(rng.normal(size=(len(tags), FACTORS)))
     logic = _draw_logic(scene_of, factors, rng)

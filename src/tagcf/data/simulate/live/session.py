@@ -1,4 +1,4 @@
-"""A closed loop: a policy shows contents, users respond, and their interests move on by themselves."""
+"""A closed loop: a policy shows contents, users respond, and interests move on by themselves."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tagcf.data.simulate.live.behaviour import LIKING, USUAL, desire
 from tagcf.data.simulate.live.bursts import INTERACTIONS, RATES
 from tagcf.data.simulate.live.interests import KEPT, draw_minutes, next_logits
 from tagcf.data.simulate.live.log import Names, segment_frame, tag_matrix
+from tagcf.data.simulate.live.match import PEEK, leaving_rate, opening_chance, reach_of
 from tagcf.data.simulate.live.people import DEVICES, People
 from tagcf.data.simulate.live.platform import LivePlatform
 from tagcf.data.simulate.live.purchases import MINUTE, purchase_logit
 from tagcf.data.simulate.live.rooms import Goods, Rooms, Segments, fill_segments
 from tagcf.data.simulate.live.scene import Topics
-from tagcf.data.simulate.live.visits import PEEK, leaving_rate, opening_chance, reach_of
 from tagcf.types import Codes, Floats, Mask, TagMatrix
 from tagcf.types.live import ACTIONS, EVENT_SCHEMA
 
@@ -151,7 +151,8 @@ class LiveSession:
     def interest(self) -> Codes:
         """(U,) the tag that everybody wants at the moment of their clocks: the truth."""
         spell = (self._until <= self.ts[:, None]).sum(axis=1).clip(0, SPELLS - 1)
-        return self._tag[self.users, spell]
+        interest: Codes = self._tag[self.users, spell]
+        return interest
 
     def wanted(self) -> Codes:
         """(U,) the content that everybody would pick now if they saw all: the truth."""

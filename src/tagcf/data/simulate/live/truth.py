@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -49,10 +50,10 @@ def true_table(made: Mechanism, course: Course, names: Names, arrival: Arrival) 
     return whole.sort("kind", "start", "user_id", "room_id", "event_id", nulls_last=True)
 
 
-def _table(kind: str | Sequence[str], **columns: object) -> pl.DataFrame:
+def _table(kind: str | Sequence[str], **columns: Sequence[object] | NDArray[Any]) -> pl.DataFrame:
     """Fill the columns that a kind does not have."""
     named = {name.rstrip("_"): values for name, values in columns.items()}
-    n = len(next(iter(named.values())))  # type: ignore[call-overload]  # all are sequences
+    n = len(next(iter(named.values())))
     named["kind"] = [kind] * n if isinstance(kind, str) else list(kind)
     return pl.DataFrame(
         {name: named.get(name, [None] * n) for name in COLUMNS}, schema=COLUMNS, strict=False

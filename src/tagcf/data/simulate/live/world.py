@@ -24,13 +24,13 @@ from tagcf.data.simulate.live.log import (
     social_frame,
     tag_matrix,
 )
+from tagcf.data.simulate.live.match import reach_of
 from tagcf.data.simulate.live.people import gather_people
 from tagcf.data.simulate.live.platform import TICK, LivePlatform
 from tagcf.data.simulate.live.rooms import Goods, draw_rooms, draw_segments
 from tagcf.data.simulate.live.scene import Topics, draw_topics
 from tagcf.data.simulate.live.session import LiveSession, Responses, respond_to
 from tagcf.data.simulate.live.truth import true_table
-from tagcf.data.simulate.live.visits import reach_of
 from tagcf.types import Codes, Floats, Mask, TagMatrix
 from tagcf.types.live import ACTIONS
 
@@ -60,7 +60,10 @@ class LiveWorld:
         return self.mechanism.settings
 
     def interest(self, users: ArrayLike, ts: ArrayLike) -> Codes:
-        """(n,) the tag that users want at these epoch seconds; the last one where they are away, -1 before the first."""
+        """(n,) the tag that users want at these epoch seconds; -1 before their first.
+
+        While they are away it is the last one.
+        """
         spells, at = self.course.episodes, self.settings.inner(np.asarray(ts, np.float64))
         band = 2.0 * self.settings.seconds
         order = np.lexsort((spells.start, spells.user))

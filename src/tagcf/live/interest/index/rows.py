@@ -26,7 +26,7 @@ class Rows(NamedTuple):
     slots: Keys  # (2^k, 2) a key and 1 + its row
     keys: Keys  # (cap, 3) by row: the key, the user, and the scene or 0
     about: Floats  # (cap, 8) landmark, newest event, forgotten until, events remembered, resets
-    count: NDArray[np.int64]  # (1,) rows in use: always the first ones
+    n_rows: NDArray[np.int64]  # (1,) rows in use: always the first ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,13 @@ class Table:
 
     @property
     def capacity(self) -> int:
+        """Rows that there is room for."""
         return len(self.rows.keys)
 
     @property
     def used(self) -> int:
-        return int(self.rows.count[0])
+        """Rows in use."""
+        return int(self.rows.n_rows[0])
 
     def row(self, key: np.uint64) -> int:
         """Row of a key; -1 where it has none."""
@@ -69,7 +71,7 @@ def new_table(capacity: int, n_tags: int, n_scales: int) -> Table:
         slots=np.zeros((_FEWEST_SLOTS, 2), np.uint64),
         keys=reserved((capacity, 3), np.uint64),
         about=reserved((capacity, 8), np.float64),
-        count=np.zeros(1, np.int64),
+        n_rows=np.zeros(1, np.int64),
     )
     return Table(rows, reserved((capacity * width,), np.float32), cell_of, width, n_scales)
 
@@ -93,7 +95,7 @@ def add_rows(table: Table, keys: Keys, about: Floats) -> int:
     put_all(table.rows.slots, np.ascontiguousarray(keys[:, 0]), first)
     table.rows.keys[first : first + n] = keys
     table.rows.about[first : first + n] = about
-    table.rows.count[0] = first + n
+    table.rows.n_rows[0] = first + n
     return first
 
 
@@ -108,5 +110,5 @@ def remove_row(table: Table, row: int) -> int:
         table.line(row)[:] = table.line(last)
     rows.keys[last], rows.about[last] = 0, 0
     table.line(last)[:] = 0
-    rows.count[0] = last
+    rows.n_rows[0] = last
     return last

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tagcf.live.interest.index.rows import Rows
 from tagcf.types import Floats
 from tagcf.types.live import Actions, Keys
 
@@ -29,6 +30,20 @@ class Batch(NamedTuple):
     ts: Floats
     action: Actions
     value: Single
+
+
+def chosen(batch: Batch, part: slice | NDArray[np.int64]) -> Batch:
+    """Return some events of a batch."""
+    return Batch(
+        user=batch.user[part],
+        room=batch.room[part],
+        item=batch.item[part],
+        product=batch.product[part],
+        scene=batch.scene[part],
+        ts=batch.ts[part],
+        action=batch.action[part],
+        value=batch.value[part],
+    )
 
 
 class Content(NamedTuple):
@@ -63,12 +78,19 @@ class Resets(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for one slice of a batch."""
+    """Room for one chunk of a batch."""
 
-    row: Counts
-    pair: Counts
+    row: Counts  # of the user; -1: the event does not count
+    pair: Counts  # of the user in the scene
+    key: Keys
     content: Counts
     evidence: Single
+    since: Floats
+    bits: Counts
+    powers: Floats  # the same memory
+    weights: Floats  # (S, chunk)
+    at: Counts  # cells found
+    owner: Counts  # (found, 2) the event that each is of, and its strength's place
 
 
 class Tally(NamedTuple):
@@ -76,3 +98,19 @@ class Tally(NamedTuple):
 
     counts: Counts  # (6,) see `Updated`
     clock: Floats  # (1,)
+
+
+class Live(NamedTuple):
+    """All that a batch of events changes."""
+
+    users: Rows
+    user_table: tuple[NDArray[np.int32], int]  # cells of tags within a row, width of a row
+    user_cells: Single
+    pairs: Rows
+    pair_table: tuple[NDArray[np.int32], int]
+    pair_cells: Single
+    scenes: Rows
+    vectors: Single
+    memory: Memory
+    scratch: Scratch
+    tally: Tally

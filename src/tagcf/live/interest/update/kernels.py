@@ -1,16 +1,19 @@
 """Compiled: what a batch of events does to the state.
 
 Forward decay (Cormode, Shkapenyuk, Srivastava and Xu 2009): an event at t adds
-``evidence · strength · 2^((t - L) / h)`` to the cell of its user, tag and half-life h, where L is the
-landmark of the user; at the time of asking the cell is divided by ``2^((at - L) / h)``. Order does
-not matter, and nothing is swept. A user's landmark moves when an event comes more than
+``evidence · strength · 2^((t - L) / h)`` to the cell of its user, tag and half-life h, where L is
+the landmark of the user; at the time of asking the cell is divided by ``2^((at - L) / h)``. Order
+does not matter, and nothing is swept. A user's landmark moves when an event comes more than
 `_FURTHEST` of the shortest half-life behind it: that user's cells alone are rescaled.
 
-Updates are bound by memory, not arithmetic. Each loop asks for the lines of memory of events to
-come before it works on the present one.
+Updates are bound by memory. Events are worked on a chunk at a time, in passes: which content and
+whose row; since when; how much; which cells, asking for each; and only then the additions, when the
+cells have arrived.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -21,8 +24,10 @@ from numba.extending import intrinsic
 from tagcf.live.interest.index.kernels import find, first_slot, pair_key, put
 
 _FURTHEST = 60.0 / np.log(2.0)  # half-lives: 60 e-folds; float32 ends at 88
+_NOTHING = -1000.0  # half-lives
+_LN2 = np.log(2.0)
 _LEAST = np.float32(1e-30)  # smaller is nothing, and slow
-_AHEAD = 4  # events; each further dependency is asked for that much earlier
+_AHEAD = 8  # events; what they need is asked for that much earlier
 _NOBODY = np.uint64(0)
 _SKIP_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 2.0, 10.0, 600.0
 # Columns of `about` and of `counts`.
@@ -30,8 +35,7 @@ _LANDMARK, _NEWEST, _FORGOTTEN, _WRITTEN, _TAG_RESETS = 0, 1, 2, 3, 4
 _COUNTED, _NO_CONTENT, _NO_EVIDENCE, _RESET, _NO_ROOM, _NO_SCENE = 0, 1, 2, 3, 4, 5
 
 
-@intrinsic
-def prefetch(context, array, at):
+def _prefetch(context, array, at):
     """Ask for the line of memory of an element that is soon to be written; `at` is flat."""
 
     def build(context, builder, signature, arguments):
@@ -54,123 +58,133 @@ def prefetch(context, array, at):
     return types.void(array, types.int64), build
 
 
-@njit(cache=True)
-def evidence_of(action, value, weights):
-    """Signed evidence of one event."""
-    always, growth, skipped = weights[action, 0], weights[action, 1], weights[action, 2]
-    if value < _SKIP_SECONDS and not np.isnan(skipped):
-        return np.float32(skipped)
-    if growth != 0.0 and value > 0.0:
-        always += growth * np.log1p(min(value, _MOST_SECONDS) / _FIRST_SECONDS)
-    return np.float32(always)
+prefetch: Any = intrinsic(_prefetch)
 
 
 @njit(cache=True)
-def content_of(item, product, room, ts, content):
-    """Position of an event's content: its item, else its product, else what the room showed."""
-    found = -1
-    if item != _NOBODY:
-        found = find(content.slots, item)
-    if found < 0 and product != _NOBODY:
-        found = find(content.slots, product)
-    if found < 0 and room != _NOBODY:
-        at = find(content.rooms, room)
-        if at >= 0:
-            first, last = content.parts[at], content.parts[at + 1]
-            part = first + np.searchsorted(content.start[first:last], ts, side="right") - 1
-            if part >= first and ts < content.end[part]:
-                found = content.played[part]
-    return found
+def weigh_actions(action, value, n, weights, out, counts):
+    """Signed evidence of a chunk's events."""
+    evidence = out.evidence
+    for here in range(n):
+        doing, much = action[here], value[here]
+        found, growth, skipped = weights[doing, 0], weights[doing, 1], weights[doing, 2]
+        if much < _SKIP_SECONDS and not np.isnan(skipped):
+            found = skipped
+        elif growth != 0.0 and much > 0.0:
+            found += growth * np.log1p(min(much, _MOST_SECONDS) / _FIRST_SECONDS)
+        evidence[here] = found
+        if found == 0.0:
+            counts[_NO_EVIDENCE] += 1
 
 
 @njit(cache=True)
-def understand(batch, first, last, weights, content, out, tally):
-    """Content and evidence of events; content -1 where an event changes nothing."""
-    for i in range(first, last):
-        here = i - first
-        out.content[here] = -1
-        tally.clock[0] = max(tally.clock[0], batch.ts[i])
-        evidence = evidence_of(batch.action[i], batch.value[i], weights)
-        if evidence == 0:
-            tally.counts[_NO_EVIDENCE] += 1
-            continue
-        found = content_of(batch.item[i], batch.product[i], batch.room[i], batch.ts[i], content)
-        if found < 0:
-            tally.counts[_NO_CONTENT] += 1
-            continue
-        out.content[here] = found
-        out.evidence[here] = evidence
-
-
-@njit(cache=True)
-def row_of(rows, key, user, scene):
-    """Row of a key, a new one if need be; -1 where there is no room for it."""
-    row = find(rows.slots, key)
-    if row < 0 and rows.count[0] < rows.keys.shape[0]:
-        row = rows.count[0]
-        put(rows.slots, key, row)
-        rows.keys[row, 0], rows.keys[row, 1], rows.keys[row, 2] = key, user, scene
-        rows.count[0] = row + 1
-    return row
-
-
-@njit(cache=True)
-def seat_users(batch, first, last, users, out, tally):
-    """Rows of the users of events that count; where one has none, the event counts no more."""
-    n = last - first
+def find_items(item, n, slots, out):
+    """Content of the events of a chunk that say something, by their item."""
+    evidence, shown = out.evidence, out.content
     for here in range(n):
         if here + _AHEAD < n:
-            prefetch(users.slots, 2 * first_slot(batch.user[first + here + _AHEAD], users.slots))
-        out.row[here] = -1
-        if out.content[here] >= 0:
-            user = batch.user[first + here]
-            row = row_of(users, user, user, _NOBODY)
-            out.row[here] = row
-            if row < 0:
-                out.content[here] = -1
-                tally.counts[_NO_ROOM] += 1
+            prefetch(slots, 2 * first_slot(item[here + _AHEAD], slots))
+        if evidence[here] == 0 or item[here] == _NOBODY:
+            shown[here] = -1
+        else:
+            shown[here] = find(slots, item[here])
 
 
 @njit(cache=True)
-def seat_pairs(batch, first, last, pairs, scenes, out, tally):
-    """Rows of users in scenes, of the events that count."""
-    n = last - first
+def find_others(product, room, ts, n, content, out, counts):
+    """Content of the rest: its product, else what its room showed at the time."""
+    evidence, shown = out.evidence, out.content
+    slots, rooms, parts = content.slots, content.rooms, content.parts
+    start, end, played = content.start, content.end, content.played
     for here in range(n):
-        out.pair[here] = -1
-        scene = batch.scene[first + here]
-        if out.content[here] < 0 or scene == _NOBODY:
+        if shown[here] >= 0 or evidence[here] == 0:
             continue
-        user = batch.user[first + here]
-        if row_of(scenes, scene, scene, _NOBODY) >= 0:
-            out.pair[here] = row_of(pairs, pair_key(user, scene), user, scene)
-        if out.pair[here] < 0:
-            tally.counts[_NO_SCENE] += 1
+        if product[here] != _NOBODY:
+            shown[here] = find(slots, product[here])
+        if shown[here] < 0 and room[here] != _NOBODY:
+            at = find(rooms, room[here])
+            if at >= 0:
+                first, last = parts[at], parts[at + 1]
+                part = first + np.searchsorted(start[first:last], ts[here], side="right") - 1
+                if part >= first and ts[here] < end[part]:
+                    shown[here] = played[part]
+        if shown[here] < 0:
+            counts[_NO_CONTENT] += 1
 
 
 @njit(cache=True)
-def drop_forgotten(batch, first, last, users, out, tally):
-    """Leave out what came before a user's reset; note the newest event of each."""
-    n = last - first
+def seat(key, user, scene, n, rows, at):
+    """Rows of keys where `at` is not -1, new ones if need be; -1 where there is no room."""
+    slots, keys, count = rows.slots, rows.keys, rows.n_rows
+    room = keys.shape[0]
     for here in range(n):
-        if here + _AHEAD < n and out.row[here + _AHEAD] >= 0:
-            prefetch(users.about, 8 * out.row[here + _AHEAD])
-        row, ts = out.row[here], batch.ts[first + here]
+        if at[here] < 0:
+            continue
+        row = find(slots, key[here])
+        if row < 0 and count[0] < room:
+            row = count[0]
+            put(slots, key[here], row)
+            keys[row, 0], keys[row, 1], keys[row, 2] = key[here], user[here], scene[here]
+            count[0] = row + 1
+        at[here] = row
+
+
+@njit(cache=True)
+def seat_users(user, nobody, n, users, out, counts):
+    """Rows of the users of a chunk; where there is no room for one, the event counts no more."""
+    slots, shown, row = users.slots, out.content, out.row
+    for here in range(n):
+        prefetch(slots, 2 * first_slot(user[here], slots))
+        row[here] = shown[here]
+    seat(user, user, nobody, n, users, row)
+    for here in range(n):
+        if row[here] < 0 and shown[here] >= 0:
+            shown[here] = -1
+            counts[_NO_ROOM] += 1
+
+
+@njit(cache=True)
+def seat_pairs(user, scene, nobody, n, pairs, scenes, out, counts):
+    """Rows of users in scenes, of the events of a chunk that count."""
+    pair, key, shown = out.pair, out.key, out.content
+    slots = pairs.slots
+    for here in range(n):
+        wanted = shown[here] >= 0 and scene[here] != _NOBODY
+        pair[here] = 0 if wanted else -1
+        counts[_NO_SCENE] += wanted
+    seat(scene, scene, nobody, n, scenes, pair)
+    for here in range(n):
+        key[here] = pair_key(user[here], scene[here])
+        prefetch(slots, 2 * first_slot(key[here], slots))
+    seat(key, user, scene, n, pairs, pair)
+    for here in range(n):
+        counts[_NO_SCENE] -= pair[here] >= 0
+
+
+@njit(cache=True)
+def drop_forgotten(ts, n, about, out, counts):
+    """Leave out what came before a user's reset; note the newest event of each."""
+    rows, shown = out.row, out.content
+    for here in range(n):
+        if here + _AHEAD < n:
+            prefetch(about, 8 * max(rows[here + _AHEAD], 0))
+        row = rows[here]
         if row < 0:
             continue
-        if ts <= users.about[row, _FORGOTTEN]:
-            out.row[here] = out.content[here] = -1
-            tally.counts[_RESET] += 1
+        if ts[here] <= about[row, _FORGOTTEN]:
+            rows[here] = shown[here] = -1
+            counts[_RESET] += 1
             continue
-        tally.counts[_COUNTED] += 1
-        users.about[row, _NEWEST] = max(users.about[row, _NEWEST], ts)
+        counts[_COUNTED] += 1
+        about[row, _NEWEST] = max(about[row, _NEWEST], ts[here])
 
 
 @njit(cache=True)
-def rescale(cells, base, width, n_scales, away, rates):
-    """Move a row's landmark by `away` seconds."""
-    together = 16 // n_scales * n_scales
+def rescale(cells, base, width, away, rates):
+    """Let a row's sums mean a landmark that is `away` seconds later."""
+    n_scales = len(rates)
     factor = np.ones(16, np.float32)
-    for place in range(together):
+    for place in range(16 // n_scales * n_scales):
         factor[place] = np.exp2(-away * rates[place % n_scales])
     for at in range(width):
         moved = cells[base + at] * factor[at & 15]
@@ -178,19 +192,57 @@ def rescale(cells, base, width, n_scales, away, rates):
 
 
 @njit(cache=True)
-def since_landmark(about, row, ts, cells, width, vectors, rates):
-    """Seconds from a row's landmark, which is moved first where they are too many."""
-    since = ts - about[row, _LANDMARK]
-    if since * rates[0] > _FURTHEST:
-        if about[row, _LANDMARK] > 0.0:
-            n_scales = len(rates)
-            rescale(cells, row * width, width, n_scales, since, rates)
-            for s in range(vectors.shape[1] if vectors.shape[0] else 0):
-                for f in range(vectors.shape[2]):
-                    vectors[row, s, f] *= np.float32(np.exp2(-since * rates[s]))
-        about[row, _LANDMARK] = ts
-        since = 0.0
-    return since
+def rescale_vectors(vectors, row, away, rates):
+    """Likewise for an embedding interest."""
+    for s in range(len(rates)):
+        for f in range(vectors.shape[2]):
+            vectors[row, s, f] *= np.float32(np.exp2(-away * rates[s]))
+
+
+@njit(cache=True)
+def measure_since(ts, row, n, table, cells, width, vectors, rates, since):
+    """Seconds of each event from the landmark of its row.
+
+    Landmarks that are too far behind move first, before anything of the chunk has been added.
+    """
+    about = table.about
+    for here in range(n):
+        at = row[here]
+        if at < 0:
+            continue
+        gap = ts[here] - about[at, _LANDMARK]
+        if gap * rates[0] > _FURTHEST:
+            if about[at, _LANDMARK] > 0.0:
+                rescale(cells, at * width, width, gap, rates)
+                if vectors.shape[0]:
+                    rescale_vectors(vectors, at, gap, rates)
+            about[at, _LANDMARK] = ts[here]
+    for here in range(n):
+        since[here] = ts[here] - about[max(row[here], 0), _LANDMARK]
+
+
+@njit(cache=True)
+def weigh(since, evidence, n, rates, bits, powers, weights):
+    """Weights (S, n): evidence · 2^(since / half-life).
+
+    The power is that of the whole part, written as the exponent of a float64 (`bits` and `powers`
+    are one memory), times a polynomial in the rest, to 1e-8: loops that compile to vector code.
+    """
+    for s in range(len(rates)):
+        for here in range(n):
+            x = max(since[here] * rates[s], _NOTHING)
+            whole = np.floor(x)
+            bits[here] = (np.int64(whole) + 1023) << 52
+            weights[s, here] = evidence[here] * _power_of_rest((x - whole) * _LN2)
+        for here in range(n):
+            weights[s, here] *= powers[here]
+
+
+@njit(cache=True, inline="always")
+def _power_of_rest(y):
+    """e^y of 0 <= y < ln 2, by its Taylor polynomial of degree 8."""
+    high = 1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040 + y * (1 / 40320))))
+    return 1.0 + y * (1.0 + y * (0.5 + y * (1 / 6 + y * high)))
 
 
 @njit(cache=True)
@@ -201,79 +253,134 @@ def counts_again(user, tag, ts, resets):
 
 
 @njit(cache=True)
-def add(batch, first, last, row, out, about, cells, cell_of, width, vectors, rates, content, flags, resets):
-    """Add events to the cells of their rows.
+def add_found(n, out, strengths, cells, n_scales):
+    """Add what `gather` has found."""
+    at, owner, weights = out.at, out.owner, out.weights
+    for p in range(n):
+        cell, here, strength = at[p], owner[p, 0], strengths[owner[p, 1]]
+        for s in range(n_scales):
+            cells[cell + s] += np.float32(weights[s, here] * strength)
 
-    `flags` (n,) are the users' rows with tags that were reset, or empty: then `resets` is not
-    looked at.
-    """
-    n = last - first
-    indptr, tags, strengths = content.indptr, content.tags, content.strengths
-    weight = np.empty(len(rates), np.float32)
+
+@njit(cache=True)
+def gather(user, ts, row, n, out, about, table, cells, rates, content, resets):
+    """Find the cells of a chunk's events, ask for them, and add to them."""
+    cell_of, width = table
+    indptr, tags, shown = content.indptr, content.tags, out.content
+    at, owner, found = out.at, out.owner, 0
+    n_scales = len(rates)
     for here in range(n):
-        ahead = here + 4 * _AHEAD
-        if ahead < n and out.content[ahead] >= 0:
-            prefetch(indptr, out.content[ahead])
-        ahead = here + 3 * _AHEAD
-        if ahead < n and row[ahead] >= 0:
-            prefetch(tags, 2 * indptr[out.content[ahead]])
-            prefetch(about, 8 * row[ahead])
-        ahead = here + 2 * _AHEAD
-        if ahead < n and row[ahead] >= 0:
-            base = row[ahead] * width
-            for k in range(indptr[out.content[ahead]], indptr[out.content[ahead] + 1]):
-                prefetch(cells, base + cell_of[tags[2 * k]])
-        at, shown = row[here], out.content[here]
-        if at < 0:
+        if here + 2 * _AHEAD < n:
+            prefetch(indptr, max(shown[here + 2 * _AHEAD], 0))
+        if here + _AHEAD < n:
+            prefetch(tags, 2 * indptr[max(shown[here + _AHEAD], 0)])
+        if row[here] < 0:
             continue
-        ts = batch.ts[first + here]
-        since = since_landmark(about, at, ts, cells, width, vectors, rates)
-        for s in range(len(rates)):
-            weight[s] = out.evidence[here] * np.exp2(since * rates[s])
-        base = at * width
-        checked = flags.size > 0 and flags[out.row[here], _TAG_RESETS] > 0
-        for k in range(indptr[shown], indptr[shown + 1]):
-            if checked and not counts_again(batch.user[first + here], tags[2 * k], ts, resets):
+        base = row[here] * width
+        reset = resets.until.size > 0 and about[out.row[here], _TAG_RESETS] > 0
+        for k in range(indptr[shown[here]], indptr[shown[here] + 1]):
+            if reset and not counts_again(user[here], tags[2 * k], ts[here], resets):
                 continue
             cell = base + cell_of[tags[2 * k]]
-            for s in range(len(rates)):
-                cells[cell + s] += weight[s] * strengths[2 * k + 1]
-        if vectors.shape[0]:
-            for s in range(len(rates)):
+            prefetch(cells, cell)
+            at[found], owner[found, 0], owner[found, 1] = cell, here, 2 * k + 1
+            found += 1
+            if found == at.size:
+                add_found(found, out, content.strengths, cells, n_scales)
+                found = 0
+    add_found(found, out, content.strengths, cells, n_scales)
+
+
+@njit(cache=True)
+def add_vectors(n, out, vectors, embedding):
+    """Add the embeddings of a chunk's content to the embedding interests."""
+    for here in range(n):
+        if out.row[here] >= 0:
+            for s in range(vectors.shape[1]):
+                weight = np.float32(out.weights[s, here])
                 for f in range(vectors.shape[2]):
-                    vectors[at, s, f] += weight[s] * content.embedding[shown, f]
+                    vectors[out.row[here], s, f] += weight * embedding[out.content[here], f]
 
 
 @njit(cache=True)
-def remember(batch, first, last, out, about, memory):
-    """Write events into the rings of their users."""
-    length = memory.when.shape[1]
-    for here in range(last - first):
-        row = out.row[here]
-        if row < 0:
-            continue
-        turn = np.int64(about[row, _WRITTEN])
-        about[row, _WRITTEN] = turn + 1
-        place = turn % length
-        moment = np.int64(np.round(batch.ts[first + here] * 1e6))
-        memory.when[row, place, 0] = moment * 256 + batch.action[first + here]
-        memory.what[row, place, 2] = out.content[here]
-        memory.weight[row, place, 3] = out.evidence[here]
+def remember(ts, action, n, out, about, memory):
+    """Write a chunk's events into the rings of their users."""
+    rows, place, shown, evidence = out.row, out.bits, out.content, out.evidence
+    when, what, weight = memory.when, memory.what, memory.weight
+    length = when.shape[1]
+    for here in range(n):
+        if rows[here] >= 0:
+            turn = np.int64(about[rows[here], _WRITTEN])
+            about[rows[here], _WRITTEN] = turn + 1
+            place[here] = np.uint64(turn) % np.uint64(length)
+            prefetch(when, 2 * (rows[here] * length + place[here]))
+    for here in range(n):
+        row = rows[here]
+        if row >= 0:
+            moment = np.int64(ts[here] * 1e6 + 0.5)
+            when[row, place[here], 0] = moment * 256 + action[here]
+            what[row, place[here], 2] = shown[here]
+            weight[row, place[here], 3] = evidence[here]
 
 
 @njit(cache=True)
-def take(batch, first, last, weights, content, users, cells, cell_of, width, rates, vectors, pairs,
-         pair_cells, pair_cell_of, pair_width, pair_rates, scenes, memory, resets, out, tally):
-    """Let events `first` to `last` of a batch change the state."""
-    understand(batch, first, last, weights, content, out, tally)
-    seat_users(batch, first, last, users, out, tally)
-    drop_forgotten(batch, first, last, users, out, tally)
-    some = users.about if resets.until.size else users.about[:0]
-    add(batch, first, last, out.row, out, users.about, cells, cell_of, width, vectors, rates,
-        content, some, resets)
-    if pairs.keys.shape[0]:
-        seat_pairs(batch, first, last, pairs, scenes, out, tally)
-        add(batch, first, last, out.pair, out, pairs.about, pair_cells, pair_cell_of, pair_width,
-            vectors[:0], pair_rates, content, some, resets)
-    if memory.when.shape[1]:
-        remember(batch, first, last, out, users.about, memory)
+def add(user, ts, row, n, out, about, rows, table, cells, vectors, rates, content, resets):
+    """Add a chunk's events to the cells of their rows."""
+    measure_since(ts, row, n, rows, cells, table[1], vectors, rates, out.since)
+    weigh(out.since, out.evidence, n, rates, out.bits, out.powers, out.weights)
+    gather(user, ts, row, n, out, about, table, cells, rates, content, resets)
+    if vectors.shape[0]:
+        add_vectors(n, out, vectors, content.embedding)
+
+
+@njit(cache=True)
+def take(batch, weights, content, state, rates, pair_rates, resets):
+    """Let a batch of events change the state."""
+    users, pairs, out = state.users, state.pairs, state.scratch
+    counts, nobody = state.tally.counts, np.zeros(out.row.size, np.uint64)
+    for first in range(0, batch.ts.size, out.row.size):
+        n = min(out.row.size, batch.ts.size - first)
+        last = first + n
+        user, ts, action = batch.user[first:last], batch.ts[first:last], batch.action[first:last]
+        state.tally.clock[0] = max(state.tally.clock[0], ts.max())
+        weigh_actions(action, batch.value[first:last], n, weights, out, counts)
+        find_items(batch.item[first:last], n, content.slots, out)
+        product, room = batch.product[first:last], batch.room[first:last]
+        find_others(product, room, ts, n, content, out, counts)
+        seat_users(user, nobody, n, users, out, counts)
+        drop_forgotten(ts, n, users.about, out, counts)
+        add(
+            user,
+            ts,
+            out.row,
+            n,
+            out,
+            users.about,
+            users,
+            state.user_table,
+            state.user_cells,
+            state.vectors,
+            rates,
+            content,
+            resets,
+        )
+        if state.memory.when.shape[1]:
+            remember(ts, action, n, out, users.about, state.memory)
+        if pairs.keys.shape[0]:
+            scene = batch.scene[first:last]
+            seat_pairs(user, scene, nobody, n, pairs, state.scenes, out, counts)
+            add(
+                user,
+                ts,
+                out.pair,
+                n,
+                out,
+                users.about,
+                pairs,
+                state.pair_table,
+                state.pair_cells,
+                state.vectors[:0],
+                pair_rates,
+                content,
+                resets,
+            )

@@ -65,7 +65,9 @@ def believe(second, newest, clock):
 
 
 @njit(cache=True)
-def count(room, user, action, second, column, watches, ring, weight, keys, person, recent, limits):
+def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
+    room, user, action, second, column, watches, ring, weight, keys, person, recent, limits
+):
     """Count a batch into `ring` and `weight`; returns how many came too late and too early.
 
     `ring` (R, W, C) int32 holds raw counts, second ``s`` at ``s & (W - 1)``; its last four columns

@@ -7,6 +7,7 @@ looks like a crowd, and accounts that were never seen to come in weigh nothing a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -82,7 +83,7 @@ class RoomSeconds:
         late: int = 30,
         idle: int = 300,
         people_at_most: int = 1 << 18,
-        allowance: float = 3.0,
+        allowance: float = 8.0,
         half_life: float = 20.0,
         watching: Sequence[str] = WATCHING,
     ) -> None:
@@ -208,14 +209,15 @@ class RoomSeconds:
             self._weight = _longer(self._weight, len(self._rooms))
             self._viewers = _longer(self._viewers, len(self._rooms))
             rows = index.find_all(self._slots, keys)
-        return rows.astype(np.int32)
+        positions: Codes = rows.astype(np.int32)
+        return positions
 
 
 def _pieces(clock: NDArray[np.int64]) -> Iterable[slice]:
     """Cut a batch where its time has moved on by more than `_STRIDE` seconds."""
     edges = np.flatnonzero(np.diff(clock // _STRIDE)) + 1
     bounds = [0, *edges.tolist(), len(clock)]
-    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b > a]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
 
 
 def _longer(array: NDArray[Number], rows: int) -> NDArray[Number]:

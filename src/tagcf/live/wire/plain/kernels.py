@@ -24,7 +24,7 @@ _SPLIT = 134217729.0  # 2^27 + 1
 _NEEDED = 1 << 1 | 1 << TS | 1 << ACTION  # user_id, ts, action
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _word(data, at):
     at = np.uint64(at)
     return (
@@ -39,14 +39,14 @@ def _word(data, at):
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _put(out, at, word):
     at = np.uint64(at)
     for k in range(8):
         out[at + np.uint64(k)] = np.uint8(word >> np.uint64(8 * k))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _stops(w):
     """High bit of each byte up to the first that is a quote, a backslash or a control."""
     q, s = w ^ _QUOTES, w ^ _SLASHES
@@ -56,7 +56,7 @@ def _stops(w):
     return (quote | slash | control) & _HIGH
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _first(stops):
     """Place, 0..7, of the lowest byte whose high bit is set."""
     low = stops & (~stops + _1)
@@ -66,7 +66,7 @@ def _first(stops):
 @njit(cache=True, nogil=True)
 def _hex(data, at):
     """Read four hexadecimal digits; -1 where they are none."""
-    code = 0
+    code = np.int64(0)
     for k in range(4):
         c = np.int64(data[at + k])
         if _ZERO <= c <= _NINE:
@@ -82,7 +82,7 @@ def _hex(data, at):
 
 
 @njit(cache=True, nogil=True)
-def _unescape(data, at, out, pos):
+def _unescape(data, at, out, pos):  # noqa: PLR0911 (a way out for each length)
     """Write what the escape after the backslash at `at` means; returns the places after both."""
     c = data[at + 1]
     if c != 117:
@@ -122,7 +122,7 @@ def _unescape(data, at, out, pos):
     return at, pos + 4
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _string(data, at, out, pos):
     """Copy the string that begins at `at`, after its quote; returns the places after both."""
     while True:
@@ -170,7 +170,7 @@ def _quotient(mantissa, power):
     return side if abs(rest) > half * (1 + 1e-12) else np.nan
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _number(data, at):
     """Read a JSON number exactly; returns it and the place after it, NOT_PLAIN if unsure."""
     negative = data[at] == _MINUS
@@ -205,7 +205,7 @@ def _number(data, at):
     return -value if negative else value, at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _whole(data, at, out, pos):
     """Copy a whole number as text; returns the places after both."""
     begin = at
@@ -225,12 +225,12 @@ def _whole(data, at, out, pos):
     return at, pos
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _null(data, at):
     return data[at] == 110 and data[at + 1] == 117 and data[at + 2] == 108 and data[at + 3] == 108
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _skip(data, at, lines):
     """Place of the next letter that is no space; ends of lines count as spaces in an array."""
     while data[at] == 32 or data[at] == 9 or (not lines and (data[at] == 10 or data[at] == 13)):
@@ -238,7 +238,7 @@ def _skip(data, at, lines):
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _name(data, at, names, lengths, guess):
     """Which of the names the string at `at` is, asking for the guess first; -1 for none."""
     first, rest = _word(data, at), _word(data, at + 8)
@@ -258,9 +258,21 @@ def _name(data, at, names, lengths, guess):
     return -1
 
 
+# One state machine: its ways out are where text is not plain.
 @njit(cache=True, nogil=True)
-def parse(data, fields, field_lengths, actions, action_lengths, out, offsets, valid, ts, action,
-          value):  # fmt: skip
+def parse(  # noqa: PLR0911, PLR0912, PLR0915
+    data,
+    fields,
+    field_lengths,
+    actions,
+    action_lengths,
+    out,
+    offsets,
+    valid,
+    ts,
+    action,
+    value,
+):
     """Read an array of events or an event a line; returns how many, or NOT_PLAIN.
 
     Parameters
@@ -270,13 +282,14 @@ def parse(data, fields, field_lengths, actions, action_lengths, out, offsets, va
     fields, actions
         (k, 2) the first 16 bytes of each name as words; with their lengths.
     out, offsets, valid
-        (9, m + 16), (9, n + 1), (9, n): letters, ends and presence of seven ids, of the text,
-        and of times that are written as text.
+        (9 (m + 16),), (9, n + 1), (9, n): letters, ends and presence of seven ids, of the text,
+        and of times that are written as text. The letters of one lie in its ninth of `out`,
+        which is not cut up here: a view counts its references, and that takes time.
     ts, action, value
         (n,) the rest; NaN where there is no value, or the time is text.
     """
     size = data.size - 16
-    pos = np.zeros(STRINGS, np.int64)
+    pos = np.arange(STRINGS) * data.size
     follows = np.arange(1, field_lengths.size + 1)
     follows[-1] = 0
     rows, guess = 0, 0
@@ -310,13 +323,13 @@ def parse(data, fields, field_lengths, actions, action_lengths, out, offsets, va
             seen |= 1 << field
             if field <= TEXT:
                 if data[at] == _QUOTE:
-                    at, pos[field] = _string(data, at + 1, out[field], pos[field])
+                    at, pos[field] = _string(data, at + 1, out, pos[field])
                     valid[field, rows] = True
                 elif _null(data, at):
                     at += 4
                     seen ^= 1 << field if field == 1 else 0
                 elif field < TEXT:
-                    at, pos[field] = _whole(data, at, out[field], pos[field])
+                    at, pos[field] = _whole(data, at, out, pos[field])
                     valid[field, rows] = True
                 else:
                     return NOT_PLAIN
@@ -329,7 +342,7 @@ def parse(data, fields, field_lengths, actions, action_lengths, out, offsets, va
                 action[rows] = code
                 at += action_lengths[code] + 2
             elif field == TS and data[at] == _QUOTE:
-                at, pos[TS_TEXT] = _string(data, at + 1, out[TS_TEXT], pos[TS_TEXT])
+                at, pos[TS_TEXT] = _string(data, at + 1, out, pos[TS_TEXT])
                 valid[TS_TEXT, rows] = True
             elif field == VALUE and _null(data, at):
                 at += 4
@@ -353,7 +366,7 @@ def parse(data, fields, field_lengths, actions, action_lengths, out, offsets, va
             return NOT_PLAIN
         rows += 1
         for k in range(STRINGS):
-            offsets[k, rows] = pos[k]
+            offsets[k, rows] = pos[k] - k * data.size
         if lines:
             begin = _skip(data, at, True)
             at = _skip(data, begin, False)

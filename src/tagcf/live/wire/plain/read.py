@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ _FIELD_WORDS, _FIELD_LENGTHS = _words(_FIELDS)
 _ACTION_WORDS, _ACTION_LENGTHS = _words(ACTIONS)
 
 
-def read_plain(text: bytes) -> tuple[dict[str, pa.Array], int] | None:
+def read_plain(text: bytes) -> tuple[dict[str, pa.Array[Any]], int] | None:
     """Read events from JSON into columns, with their number; ``None`` where it is not plain."""
     n, size = text.count(b"{"), len(text) + _ROOM
     if size > _LARGEST:
@@ -46,7 +48,7 @@ def read_plain(text: bytes) -> tuple[dict[str, pa.Array], int] | None:
     rows = kernels.parse(
         data,
         *(_FIELD_WORDS, _FIELD_LENGTHS, _ACTION_WORDS, _ACTION_LENGTHS),
-        *(out, offsets, valid, ts, action, value),
+        *(out.ravel(), offsets, valid, ts, action, value),
     )
     if rows == kernels.NOT_PLAIN:
         return None
@@ -66,11 +68,12 @@ def read_plain(text: bytes) -> tuple[dict[str, pa.Array], int] | None:
     return columns, rows
 
 
-def _column(letters: Bytes, offsets: Offsets, valid: Mask) -> pa.Array | None:
+def _column(letters: Bytes, offsets: Offsets, valid: Mask) -> pa.Array[Any] | None:
     """Put the buffers into an array, ``None`` where it would hold nulls only."""
     n, there = len(valid), int(np.count_nonzero(valid))
     if not there:
         return None
-    bitmap = None if there == n else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(letters[: offsets[n]])]
+    parts: list[Any] = [offsets, letters[: offsets[n]]]  # buffers, though the stubs say no
+    bitmap: Any = np.packbits(valid, bitorder="little")
+    buffers = [None if there == n else pa.py_buffer(bitmap), *map(pa.py_buffer, parts)]
     return pa.Array.from_buffers(pa.string(), n, buffers, n - there)

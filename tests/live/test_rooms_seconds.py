@@ -1,0 +1,140 @@
+"""Counting events of rooms by second, against plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tagcf.live.rooms.seconds import COUNTED, RoomSeconds, Seconds, join_seconds
+from tagcf.live.wire import from_rows
+from tagcf.types.live import LiveEvents
+
+START = 1_700_000_000.0
+
+
+def events(*rows: tuple[str, str, float, str]) -> LiveEvents:
+    return from_rows(
+        [
+            {
+                "event_id": str(k),
+                "user_id": user,
+                "room_id": room,
+                "ts": START + ts,
+                "action": action,
+            }
+            for k, (user, room, ts, action) in enumerate(rows)
+        ]
+    )
+
+
+def counted(stream: RoomSeconds, *batches: LiveEvents) -> Seconds:
+    return join_seconds([*(stream.update(batch) for batch in batches), stream.finish()])
+
+
+def some_events(seed: int = 0, n: int = 3_000) -> list[tuple[str, str, float, str]]:
+    rng = np.random.default_rng(seed)
+    ts = np.sort(rng.uniform(0, 400, n)).round(2)
+    kinds = ["click", "dwell", "like", "danmaku", "gift", "purchase", "leave", "impression"]
+    return [
+        (f"u{rng.integers(40)}", f"r{rng.integers(3)}", float(t), str(rng.choice(kinds)))
+        for t in ts
+    ]
+
+
+def test_counts_are_those_of_a_plain_loop() -> None:
+    rows = some_events()
+    found = counted(RoomSeconds(late=20), events(*rows))
+    totals = dict(zip(COUNTED, found.counts.sum(axis=0).tolist(), strict=True))
+    for name in ("like", "danmaku", "gift", "purchase"):
+        assert totals[name] == sum(action == name for *_, action in rows)
+    active = {(user, room, int(ts)) for user, room, ts, action in rows if action != "impression"}
+    assert found.active.sum() == pytest.approx(len(active), rel=0.02)
+
+
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_batches_do_not_matter(size: int) -> None:
+    rows = some_events(1)
+    whole = events(*rows)
+    at_once = counted(RoomSeconds(late=20), whole)
+    ids = [f"{k}" for k in range(len(rows))]
+    parts = [
+        from_rows(
+            [
+                {"event_id": ids[k], "user_id": u, "room_id": r, "ts": START + t, "action": a}
+                for k, (u, r, t, a) in list(enumerate(rows))[begin : begin + size]
+            ]
+        )
+        for begin in range(0, len(rows), size)
+    ]
+    piecewise = counted(RoomSeconds(late=20), *parts)
+    order = np.argsort(at_once.rooms)[np.argsort(np.argsort(piecewise.rooms))]
+    assert piecewise.counts.sum() == at_once.counts.sum()
+    assert piecewise.viewers.sum() == at_once.viewers.sum()
+    assert len(order) == len(at_once.rooms)
+    np.testing.assert_allclose(
+        piecewise.weighted.sum(axis=0), at_once.weighted.sum(axis=0), rtol=1e-5
+    )
+
+
+def test_late_events_count_within_the_window_and_are_told_beyond() -> None:
+    clock = [("u0", "r", float(t), "dwell") for t in range(100)]
+    late = [("u1", "r", 95.0, "like"), ("u2", "r", 30.0, "like")]
+    stream = RoomSeconds(late=20)
+    found = counted(stream, events(*clock, *late))
+    assert found.counts[:, COUNTED.index("like")].sum() == 1
+    assert stream.late == 1
+
+
+def test_one_wrong_clock_does_not_stop_a_room() -> None:
+    rows = [("u0", "r", float(t), "like") for t in range(60)]
+    rows.insert(10, ("u9", "r", 9e6, "like"))
+    stream = RoomSeconds(late=5)
+    found = counted(stream, events(*rows))
+    assert found.counts[:, COUNTED.index("like")].sum() == 60
+    assert stream.early == 1
+
+
+def test_viewers_come_and_go() -> None:
+    rows = [
+        ("a", "r", 0.0, "click"),
+        ("b", "r", 2.0, "click"),
+        ("a", "r", 5.0, "leave"),
+        ("b", "r", 10.0, "like"),
+        ("c", "s", 11.0, "click"),
+        ("d", "s", 12.0, "click"),
+        ("c", "s", 80.0, "dwell"),
+        ("d", "s", 81.0, "dwell"),
+    ]
+    found = counted(RoomSeconds(late=5, idle=30), events(*rows))
+    room = int(np.flatnonzero(np.bincount(found.room, found.counts.sum(axis=1)) > 0)[0])
+    by_second = {
+        int(s - START): int(v)
+        for r, s, v in zip(found.room, found.second, found.viewers, strict=True)
+        if r == room
+    }
+    assert by_second[0] == 1
+    assert by_second[3] == 2
+    assert by_second[7] == 1  # a has left
+    assert by_second[39] == 1
+    assert by_second.get(41, 0) == 0  # b has been silent for half a minute
+
+
+def test_a_few_accounts_weigh_less_than_many() -> None:
+    watchers = [(f"u{k}", "r", 0.1 * k, "click") for k in range(40)]
+    crowd = [(f"u{k}", "r", 10 + 0.1 * k, "like") for k in range(40)]
+    mass = [("u0", "s", 0.0, "click")] + [("u0", "s", 10 + 0.1 * k, "like") for k in range(40)]
+    bots = [(f"b{k % 4}", "t", 10 + 0.1 * k, "like") for k in range(40)]
+    rows = sorted([*watchers, *crowd, *mass, *bots], key=lambda row: row[2])
+    found = counted(RoomSeconds(late=5), events(*rows))
+    like = COUNTED.index("like")
+    weights = np.bincount(found.room, found.weighted[:, like])
+    assert sorted(np.bincount(found.room, found.counts[:, like])) == [40, 40, 40]
+    never_came_in, mass_of_one, many = sorted(weights)
+    assert (never_came_in, many) == (0, 40)
+    assert mass_of_one < 16
+
+
+def test_nothing_comes_of_nothing() -> None:
+    stream = RoomSeconds()
+    assert len(stream.update(events())) == 0
+    assert len(stream.finish()) == 0
