@@ -7,6 +7,8 @@ alone: no line of that half is printed. Then the speed, each reader in one threa
 from __future__ import annotations
 
 import csv
+import json
+import resource
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.danmaku_learn import macro_f1
-from benchmarks.record import write_result
+from benchmarks.record import RESULTS, write_result
 from tagcf.live.danmaku.calibrate import expected_calibration_error
 from tagcf.live.danmaku.examples import shipped_examples
 from tagcf.live.danmaku.labels import HEADS, DanmakuReadings
@@ -114,19 +116,25 @@ def speed(reader: str) -> dict[str, float]:
 
 
 def verb_speed(count: int = 100_000) -> dict[str, float]:
-    """``tagcf live danmaku`` from bytes to JSON, start of the program included; wall clock."""
+    """``tagcf live danmaku --using words`` from bytes to JSON, its start included; CPU time."""
     text = "\n".join(many_lines(count).to_list()).encode()
-    command = [sys.executable, "-c", "from tagcf.cli import main; main()", "live", "danmaku"]
-    subprocess.run(command, input=b"hi\n", capture_output=True, check=True)
-    begin = time.perf_counter()
+    program = [sys.executable, "-c", "from tagcf.cli import main; main()"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [*program, "live", "danmaku", "--using", "words"]
     subprocess.run(command, input=text, capture_output=True, check=True)
-    return {"lines": count, "per_second": round(count / (time.perf_counter() - begin))}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"lines": count, "per_cpu_second": round(count / seconds)}
 
 
 def main() -> None:
-    result = quality()
+    """Everything; with the word "speed" the speed alone, without a look at the judge half."""
+    if sys.argv[1:] == ["speed"]:
+        result = json.loads((RESULTS / "danmaku.json").read_text("utf-8"))
+    else:
+        result = quality()
     result["speed"] = {reader: speed(reader) for reader in READERS} | {"verb": verb_speed()}
-    write_result("danmaku", result)
+    write_result("danmaku", {name: one for name, one in result.items() if name != "machine"})
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from tagcf.live.dynamics.transfer import fit_transfer
 from tagcf.live.online.learner import OUTCOMES, OutcomeLearner, hash_features
 from tagcf.live.online.progress import judge
 from tagcf.live.online.showings import Showings
-from tagcf.live.wire import cut
+from tagcf.live.wire.batch import cut
 from tagcf.types import Floats
 from tagcf.types.live import ACTIONS, LiveEvents
 

@@ -26,6 +26,7 @@ from tagcf.types import Floats
 from tagcf.types.live import LiveEvents
 
 STEPS, CONTENTS, K = 40, 200, 10
+USERS, DAYS = 200, 1
 SHRINK = 5.0  # pseudo-counts of the item-kNN's similarities
 
 
@@ -132,7 +133,7 @@ def loop(session: LiveSession, policy: Any) -> dict[str, float]:
 
 
 def of_world(seed: int) -> dict[str, dict[str, float]]:
-    one = recorded(seed)
+    one = recorded(seed, users=USERS, days=DAYS)
     world = one.world
     users = list(world.names.users[: world.settings.users])
 
@@ -141,7 +142,7 @@ def of_world(seed: int) -> dict[str, dict[str, float]]:
         engine = InterestEngine(world.tags, segments=world.segments, users_at_most=8192)
         engine.update(one.events)
         engine.add_content(session.tags)
-        return session, engine, session.tags.items.ids
+        return session, engine, session.segments["segment_id"].to_arrow().cast("string")
 
     def static() -> tuple[LiveSession, Any]:
         session, engine, items = start()
@@ -159,7 +160,7 @@ def of_world(seed: int) -> dict[str, dict[str, float]]:
         shelf = restocked(one.shelf, shelve(session.tags))
         detector = SwitchDetector(shelf)
         detector.update(one.events)
-        strength = session.tags.strength.toarray().astype(np.float64)
+        strength = session.tags.strength[:CONTENTS].toarray().astype(np.float64)
         return session, Believed(Live(engine, users, items), detector, users, strength)
 
     makers: dict[str, Callable[[], tuple[LiveSession, Any]]] = {
@@ -186,7 +187,7 @@ def main() -> None:
     result = {
         "simulated": True,
         "worlds": len(worlds),
-        "users": 400,
+        "users": USERS,
         "showings_per_user": STEPS,
         "contents": CONTENTS,
         "policies": {

@@ -41,8 +41,9 @@ def _read(name: str) -> dict[str, Any]:
 def rankers_table() -> str:
     """NDCG@10 and seconds of every model on every catalogue."""
     rows: dict[str, dict[str, str]] = {}
-    for name, table in ((name, table) for table in _ranked() for name in CATALOGUES):
-        for one in table.get(name, {}).get("models", []):
+    ranked = _read("ranking").get("catalogues", {})
+    for name in CATALOGUES:
+        for one in ranked.get(name, {}).get("models", []):
             cells = f"{one['ndcg@10']:.4f} | {one['train_cpu_s']:,.1f}, {one['search_cpu_s']:,.0f}"
             rows.setdefault(one["model"], {}).setdefault(name, cells)
     heads = "".join(f" {name}: NDCG@10 | CPU s, with search |" for name in CATALOGUES)
@@ -51,11 +52,6 @@ def rankers_table() -> str:
         cells = " | ".join(told.get(name, "– | –") for name in CATALOGUES)
         lines.append(f"| {model} | {cells} |")
     return "\n".join(lines)
-
-
-def _ranked() -> list[dict[str, Any]]:
-    """All models in one run; the networks in their own, where the first lacks them."""
-    return [_read(name).get("catalogues", {}) for name in ("ranking", "ranking_sequence")]
 
 
 def pairs_table() -> str:
@@ -83,7 +79,8 @@ def rolling_table() -> str:
 
 
 def _paired(name: str) -> list[dict[str, Any]]:
-    return [one for table in _ranked() for one in table.get(name, {}).get("paired", [])]
+    paired: list[dict[str, Any]] = _read("ranking").get("catalogues", {})[name]["paired"]
+    return paired
 
 
 def _gain(paired: list[dict[str, Any]], model: str, against: str) -> str:

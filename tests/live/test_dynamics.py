@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from tagcf.errors import DataError, SettingsError
 from tagcf.live.dynamics.context import context_columns
+from tagcf.live.dynamics.evidence import Evidence, no_evidence
+from tagcf.live.dynamics.next_interest import FEATURES, NextTag
 from tagcf.live.dynamics.phase import PHASES, PhaseReader, fit_phases
+from tagcf.live.dynamics.sentences import next_sentence, phase_sentence, switch_sentence
 from tagcf.live.dynamics.social import FriendsInterest, friends_of
 from tagcf.live.dynamics.transfer import fit_transfer
 from tagcf.live.wire import from_table
+from tagcf.text import choose_language
+from tagcf.types import Tag
 from tagcf.types.live import ACTIONS, EVENT_SCHEMA
 
 
@@ -86,6 +94,29 @@ def test_hours_and_days_are_those_of_the_platforms_clock() -> None:
     *_, later, next_day = context_columns(events, utc_offset=8.0)
     assert (hour[0] - 1, later[0] - 1) == (22, 6)
     assert next_day[0] == weekday[0] % 7 + 1
+
+
+@pytest.mark.parametrize("speaks", ["zh", "en"])
+def test_every_reason_and_phase_has_a_sentence(speaks: Literal["zh", "en"]) -> None:
+    choose_language(speaks)
+    tag = Tag("camping", "露营", "camping", "topic")
+    try:
+        for because in FEATURES:
+            said = next_sentence(NextTag(0, 0.25, because), tag)
+            assert "25%" in said
+            assert (tag.zh if speaks == "zh" else tag.en) in said
+        assert all("60%" in phase_sentence(phase, 0.6) for phase in PHASES)
+        assert "90%" in switch_sentence(tag, tag, 0.9)
+    finally:
+        choose_language(None)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(threshold: float) -> None:
+    with pytest.raises(SettingsError, match="threshold"):
+        no_evidence(threshold=threshold)
+    with pytest.raises(DataError, match="shape"):
+        Evidence(np.zeros((3, 3)))
 
 
 def test_no_friends_no_heat() -> None:

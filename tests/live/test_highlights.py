@@ -48,7 +48,7 @@ FLOOD = np.where(np.array(COUNTED) == "danmaku", 18.0, 1.0)
 def test_a_joint_rise_is_found_with_its_edges(seed: int) -> None:
     (found,) = find_bursts(room(seed, SOCIAL))
     assert abs(found.start - 1_700_001_200) <= 10
-    assert abs(found.end - 1_700_001_240) <= 15
+    assert abs(found.end - 1_700_001_240) <= 20  # of 40 s; a quiet end cannot be seen
     lift = dict(zip(COUNTED, found.lift, strict=True))
     assert lift["like"] > 1.8
     assert lift["purchase"] < 2.5

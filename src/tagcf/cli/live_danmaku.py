@@ -19,13 +19,14 @@ from tagcf.live.danmaku.meaning import Meaning
 from tagcf.live.danmaku.read import DanmakuReader, read_danmaku
 from tagcf.live.danmaku.words import Words
 from tagcf.settings import load_settings
+from tagcf.tags.embedding import embedding_installed
 from tagcf.text import visible
 
 CHUNK = 1 << 18  # bytes read at once; what is there is answered before more is waited for
 LONGEST = 1 << 20  # bytes of a line
 TOLD = 20  # broken lines that are named one by one
 
-Using = Literal["words", "meaning", "llm"]
+Using = Literal["auto", "words", "meaning", "llm"]
 
 
 @click.command()
@@ -37,10 +38,10 @@ Using = Literal["words", "meaning", "llm"]
 )
 @click.option(
     "--using",
-    type=click.Choice(["words", "meaning", "llm"]),
-    default="words",
-    help="words: lexicon and learned weights; meaning: with sentence embeddings (extra text); "
-    "llm: a language model, set in tagcf.toml",
+    type=click.Choice(["auto", "words", "meaning", "llm"]),
+    default="auto",
+    help="words: lexicon and learned weights, fastest; meaning: with sentence embeddings too "
+    "(extra text); auto: meaning where it is installed; llm: a language model, set in tagcf.toml",
 )
 @click.option(
     "--workspace",
@@ -82,6 +83,7 @@ def _by_llm(folder: Path, stack: ExitStack) -> DanmakuReader:
 
 
 READERS: dict[str, Callable[[Path, ExitStack], DanmakuReader]] = {
+    "auto": _by_meaning if embedding_installed() else _by_words,
     "words": _by_words,
     "meaning": _by_meaning,
     "llm": _by_llm,

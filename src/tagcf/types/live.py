@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,21 +33,20 @@ ACTIONS = (
 )
 
 # The canonical columns of a batch; ids are the platform's own, as text.
-EVENT_SCHEMA = pa.schema(
-    [
-        pa.field("event_id", pa.string()),
-        pa.field("user_id", pa.string(), nullable=False),
-        pa.field("room_id", pa.string()),
-        pa.field("item_id", pa.string()),
-        pa.field("product_id", pa.string()),
-        pa.field("scene", pa.string()),
-        pa.field("device", pa.string()),
-        pa.field("ts", pa.float64(), nullable=False),  # epoch seconds
-        pa.field("action", pa.uint8(), nullable=False),  # position in ACTIONS
-        pa.field("value", pa.float32()),  # seconds of dwell, rewatch, leave; coins; money
-        pa.field("text", pa.string()),
-    ]
-)
+_FIELDS: list[pa.Field[Any]] = [
+    pa.field("event_id", pa.string()),
+    pa.field("user_id", pa.string(), nullable=False),
+    pa.field("room_id", pa.string()),
+    pa.field("item_id", pa.string()),
+    pa.field("product_id", pa.string()),
+    pa.field("scene", pa.string()),
+    pa.field("device", pa.string()),
+    pa.field("ts", pa.float64(), nullable=False),  # epoch seconds
+    pa.field("action", pa.uint8(), nullable=False),  # position in ACTIONS
+    pa.field("value", pa.float32()),  # seconds of dwell, rewatch, leave; coins; money
+    pa.field("text", pa.string()),
+]
+EVENT_SCHEMA = pa.schema(_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tagcf.errors import DataError, SettingsError
 from tagcf.live.dynamics import kernels
 from tagcf.types import Floats
 
@@ -35,6 +36,13 @@ class Evidence:
         Chance of a switch from which on it is told.
     false_alarms
         Per 1,000 switch-free events, at which the threshold was set.
+
+    Raises
+    ------
+    DataError
+        The table has another shape.
+    SettingsError
+        The threshold is no probability between 0 and 1.
     """
 
     table: Floats
@@ -45,6 +53,13 @@ class Evidence:
     power: float = 0.7
     threshold: float = 0.9
     false_alarms: float = 1.0
+
+    def __post_init__(self) -> None:
+        expected = (kernels.N_SYMBOLS, kernels.N_LEVELS)
+        if self.table.shape != expected:
+            raise DataError("live_dynamics.bad_evidence", found=self.table.shape, expected=expected)
+        if not 0 < self.threshold < 1:
+            raise SettingsError("live_dynamics.bad_threshold", value=self.threshold)
 
     @property
     def push(self) -> Floats:

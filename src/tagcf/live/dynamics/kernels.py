@@ -10,12 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from tagcf.live.interest.update.kernels import prefetch
+
 EXTRA = 6
 _KEEP, _STAYED_SUM, _MOVED_SUM = 0, 1, 2  # float32, behind the 2T weights
 _TIME, _CONTENT, _CLASS = 3, 4, 5  # int32
 _LAZY = np.float32(0.98)  # drift is put off until it has come to 2 %
 _CLASSES = 5  # of the event before: other content, impression, click, interaction, stay
 _OTHER, _SHOWN, _OPENED, _ACTED, _STAYED = 0, 1, 2, 3, 4
+_AHEAD, _PER_LINE = 12, 16  # events looked ahead, and float32s in a line of memory
 N_KINDS = 23
 N_SYMBOLS = N_KINDS * _CLASSES
 N_LEVELS = 4
@@ -112,7 +115,7 @@ def symbol_of(kind, item, last, before):
     return kind * _CLASSES + (before if item == last else _OTHER)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def settle(line, prior, ratio, keep):
     """Let interests drift by 1 − keep, multiply weights by `ratio` (T,), and make the sum one."""
     n_tags = prior.size
@@ -120,11 +123,15 @@ def settle(line, prior, ratio, keep):
     fading = keep / total
     fresh = np.float32(1.0) - keep
     stayed, moved = np.float32(0.0), np.float32(0.0)
+    first, second = line[:n_tags], line[n_tags : 2 * n_tags]
     for t in range(n_tags):
-        line[t] *= fading * ratio[t]
-        line[n_tags + t] = (line[n_tags + t] * fading + fresh * prior[t]) * ratio[t]
-        stayed += line[t]
-        moved += line[n_tags + t]
+        kept = first[t] * fading * ratio[t]
+        first[t] = kept
+        stayed += kept
+    for t in range(n_tags):
+        kept = (second[t] * fading + fresh * prior[t]) * ratio[t]
+        second[t] = kept
+        moved += kept
     line[2 * n_tags + _KEEP] = 1.0
     line[2 * n_tags + _STAYED_SUM] = stayed
     line[2 * n_tags + _MOVED_SUM] = moved
@@ -185,7 +192,11 @@ def follow(
     n_tags = prior.size
     unknown = air.shape[0] - 1
     found = 0
+    width = single.shape[1]
     for e in range(user.size):
+        if e + _AHEAD < user.size and user[e + _AHEAD] >= 0:
+            for at in range(user[e + _AHEAD] * width, (user[e + _AHEAD] + 1) * width, _PER_LINE):
+                prefetch(single, at)
         row, item = user[e], content[e]
         if row < 0 or item < 0:
             continue

@@ -43,6 +43,11 @@ class Sizes:
     n_tags: int
     d: int
 
+    @property
+    def rates(self) -> tuple[tuple[float, ...], tuple[float]]:
+        """Halvings a second: of the time scales, and in scenes."""
+        return tuple(1.0 / one for one in self.half_lives), (1.0 / self.scene_half_life,)
+
 
 @dataclass(slots=True)
 class State:
@@ -57,6 +62,7 @@ class State:
     resets: Resets
     tally: Tally
     scratch: Scratch
+    live: Live | None = None  # all of these for the compiled code; made anew when an index grows
 
 
 def new_state(sizes: Sizes) -> State:
@@ -84,12 +90,13 @@ def no_resets() -> Resets:
 
 def absorb(state: State, batch: Batch, shelf: Shelf, weights: Floats) -> None:
     """Let a batch change the state; `state.tally` counts what became of its events."""
-    rates = tuple(1.0 / half_life for half_life in state.sizes.half_lives)
-    pair_rates = (1.0 / state.sizes.scene_half_life,)
+    rates, pair_rates = state.sizes.rates
     for first in range(0, len(batch.ts), SLICE):
-        part = chosen(batch, slice(first, first + SLICE))
+        part = batch if len(batch.ts) <= SLICE else chosen(batch, slice(first, first + SLICE))
         make_room(state, len(part.ts))
-        take(part, weights, shelf.arrays, live_arrays(state), rates, pair_rates, state.resets)
+        if state.live is None:
+            state.live = live_arrays(state)
+        take(part, weights, shelf.arrays, state.live, rates, pair_rates, state.resets)
 
 
 def live_arrays(state: State) -> Live:
@@ -130,6 +137,10 @@ def new_scratch(n_scales: int) -> Scratch:
 
 def make_room(state: State, newcomers: int) -> None:
     """Give the indexes slots for so many more keys."""
+    before = (state.users, state.pairs, state.scenes)
     state.users = grown(state.users, newcomers)
     state.pairs = grown(state.pairs, newcomers)
     state.scenes = grown(state.scenes, newcomers)
+    after = (state.users, state.pairs, state.scenes)
+    if any(old is not new for old, new in zip(before, after, strict=True)):
+        state.live = None
