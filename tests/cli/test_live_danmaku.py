@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 COMMAND = [sys.executable, "-c", "from tagcf.cli import main; main()", "live", "danmaku"]
 FIELDS = ["text", "sentiment", "emotion", "intent", "confidence"]
@@ -77,8 +78,9 @@ def test_a_wrong_option_is_a_usage_error() -> None:
     assert "words" in told
 
 
-def test_a_model_that_is_not_set_is_said() -> None:
-    answers, told, code = run("多少钱\n".encode(), "--using", "llm", "--workspace", "/")
+def test_a_model_that_is_not_set_is_said(tmp_path: Path) -> None:
+    (tmp_path / "tagcf.toml").write_text("", "utf-8")
+    answers, told, code = run("多少钱\n".encode(), "--using", "llm", "--workspace", str(tmp_path))
     assert (answers, code) == ([], 2)
     assert "base_url" in told
 

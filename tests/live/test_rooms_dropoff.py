@@ -55,5 +55,5 @@ def test_a_loss_is_found_with_what_was_on(seed: int) -> None:
     assert hit.ratio_low > 1.5
 
 
-def test_usual_leaving_is_seldom_told() -> None:
-    assert sum(len(find_dropoffs(room(seed))) for seed in range(20)) <= 4
+def test_usual_leaving_is_told_in_no_more_than_one_room_of_ten() -> None:
+    assert sum(bool(find_dropoffs(room(seed))) for seed in range(60)) <= 6

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -57,12 +59,22 @@ def danmaku(text_lang: TextLanguage, using: Using, folder: Path) -> None:
     Prints one JSON object a line, in the order of the lines: text, sentiment, emotion, intent,
     confidence (of the intent), sentiment_confidence, emotion_confidence.
     """
+    hear_ctrl_c()
     broken = Broken()
     with ExitStack() as open_until_done:
         reader = READERS[using](folder, open_until_done)
-        for batch in batches(sys.stdin.buffer, broken):
-            print_readings(batch, text_lang, reader)
+        try:
+            for batch in batches(sys.stdin.buffer, broken):
+                print_readings(batch, text_lang, reader)
+        except BrokenPipeError:  # who reads the answers has enough of them
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     broken.tell_rest()
+
+
+def hear_ctrl_c() -> None:
+    """Let Ctrl-C end a wait for input: the handler that polars installs has it begun again."""
+    if hasattr(signal, "siginterrupt"):  # not on Windows
+        signal.siginterrupt(signal.SIGINT, True)
 
 
 def _by_words(_folder: Path, _stack: ExitStack) -> DanmakuReader:

@@ -103,7 +103,8 @@ def _on_air(
     pull, rooms = np.zeros((n_minutes, n_tags)), np.zeros(n_minutes)
     kernels.fill_air(minute, content[which], indptr, tag, level, evidence.push, pull, rooms)
     air = np.ones((n_minutes + 1, n_tags), np.float32)
-    air[:-1] = np.where(rooms[:, None] > 1, rooms[:, None] / (rooms[:, None] + pull), 1.0)
+    several = rooms > 1
+    air[:-1][several] = rooms[several, None] / (rooms[several, None] + pull[several])
     return begins, air
 
 

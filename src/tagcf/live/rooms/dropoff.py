@@ -49,11 +49,13 @@ def find_dropoffs(
     rows = [row for stretch in _stretches(seconds) for row in _windows(*stretch)]
     if not rows:
         return ()
-    room, start, leaves, expected = np.array(rows).T
+    room, start, leaves, expected, others = np.array(rows).T
     # Pearson's chi-square over windows without the upper tail: outliers are what is looked for.
     spread = (leaves - expected) / np.sqrt(expected)
     scale = max(1.0, float(np.square(np.percentile(spread, 75) - np.percentile(spread, 25)) / 1.82))
-    p = stats.poisson.sf(np.ceil(leaves / scale) - 1, expected / scale)
+    # The rate is itself a count's: what is to come is then negative binomial, not Poisson.
+    r = others / scale
+    p = stats.nbinom.sf(np.ceil(leaves / scale) - 1, r, r / (r + expected / scale))
     found = stats.false_discovery_control(p)
     chosen = np.flatnonzero((found <= q) & (leaves >= FEWEST) & (leaves > expected))
     return tuple(
@@ -82,8 +84,8 @@ def _stretches(seconds: Seconds) -> list[tuple[int, int, Floats, Floats]]:
 
 def _windows(
     room: int, first: int, leaves: Floats, viewers: Floats
-) -> list[tuple[int, int, float, float]]:
-    """Room, start, leaves and expected leaves of each half minute but the last of a stretch."""
+) -> list[tuple[int, int, float, float, float]]:
+    """Room, start, leaves, those expected, and leaves around, by half minute but for the last."""
     n = len(leaves) // WINDOW - 1  # everybody leaves when the room closes
     gone = leaves[: n * WINDOW].reshape(n, WINDOW).sum(axis=1)
     there = viewers[: n * WINDOW].reshape(n, WINDOW).sum(axis=1)
@@ -95,7 +97,7 @@ def _windows(
     exposure = run_there[high] - run_there[low] - there
     expected = there * (others + 0.5) / np.maximum(exposure, 1.0)
     return [
-        (room, first + WINDOW * j, gone[j], expected[j])
+        (room, first + WINDOW * j, gone[j], expected[j], others[j] + 0.5)
         for j in np.flatnonzero((there > 0) & (exposure > 0)).tolist()
     ]
 

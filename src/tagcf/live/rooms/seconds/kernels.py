@@ -15,7 +15,7 @@ SEEN, GONE, ENTERED, LEFT = 0, 1, 2, 3
 IMPRESSION, LEAVE = 0, 14  # positions in ACTIONS
 WAYS = 8  # neighbours searched
 AGREEING = 3  # events that must have come from a time before the clock moves there
-ACTIVE, ARRIVE, GO, SILENT = -4, -3, -2, -1  # the last columns of a ring
+ACTIVE, ARRIVE, GO = -3, -2, -1  # the last columns of a ring
 _NEVER = np.int32(-(1 << 30))
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -66,12 +66,13 @@ def believe(second, newest, clock):
 
 @njit(cache=True)
 def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
-    room, user, action, second, column, watches, ring, weight, keys, person, recent, limits
+    room, user, action, second, column, watches, ring, weight, quiet, keys, person, recent, limits
 ):
     """Count a batch into `ring` and `weight`; returns how many came too late and too early.
 
-    `ring` (R, W, C) int32 holds raw counts, second ``s`` at ``s & (W - 1)``; its last four columns
-    are people active, arrivals, leaves, and people taken for gone after a silence. `weight`
+    `ring` (R, W, C) int32 holds raw counts, second ``s`` at ``s & (W - 1)``; its last three columns
+    are people active, arrivals and leaves; `quiet` (R, W) those taken for gone after a silence.
+    `weight`
     (R, W, B) float32 holds counts in which a person's acts beyond `allowance` within half a minute
     or so weigh nothing, nor do those of accounts that never came in. `column` (actions,) is the
     column of an action or -1, `watches` (actions,) says which show that somebody watches. `limits`
@@ -81,7 +82,7 @@ def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
     open_from, ahead, idle, fade, allowance = limits
     mask = ring.shape[1] - 1
     active, arrive = ring.shape[2] + ACTIVE, ring.shape[2] + ARRIVE
-    go, silent = ring.shape[2] + GO, ring.shape[2] + SILENT
+    go = ring.shape[2] + GO
     late, early = 0, 0
     for i in range(room.size):
         s, r, act = second[i], room[i], action[i]
@@ -110,7 +111,7 @@ def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
             ring[r, at, active] += 1
         if act == LEAVE:
             if gone >= s:
-                ring[r, gone & mask, silent] -= 1
+                quiet[r, gone & mask] -= 1
                 ring[r, at, go] += 1
             person[place, GONE], person[place, LEFT] = _NEVER, s
             continue
@@ -121,8 +122,8 @@ def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
                 ring[r, at, arrive] += 1
         if (there and gone < s + idle) or (watches[act] and not there and s > person[place, LEFT]):
             if there:
-                ring[r, gone & mask, silent] -= 1
-            ring[r, (s + idle) & mask, silent] += 1
+                quiet[r, gone & mask] -= 1
+            quiet[r, (s + idle) & mask] += 1
             person[place, GONE] = s + idle
         c = column[act]
         if c >= 0:
@@ -138,7 +139,7 @@ def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
 
 
 @njit(cache=True)
-def measure(ring, viewers, begin, end):
+def measure(ring, quiet, viewers, begin, end):
     """Return how many room-seconds of ``begin <= s < end`` have anybody in them."""
     mask = ring.shape[1] - 1
     rows = 0
@@ -146,13 +147,15 @@ def measure(ring, viewers, begin, end):
         there = viewers[r]
         for s in range(begin, end):
             cell = ring[r, s & mask]
-            there += cell[ARRIVE] - cell[GO] - cell[SILENT]
+            there += cell[ARRIVE] - cell[GO] - quiet[r, s & mask]
             rows += there > 0 or cell[ACTIVE] > 0
     return rows
 
 
 @njit(cache=True)
-def close(ring, weight, viewers, begin, end, room, second, watching, counts, weighted):
+def close(
+    ring, weight, quiet, viewers, begin, end, room, second, watching, counts, weighted, leaves
+):
     """Write out those room-seconds in the order of room and second, and empty the ring of them."""
     mask = ring.shape[1] - 1
     row = 0
@@ -160,11 +163,13 @@ def close(ring, weight, viewers, begin, end, room, second, watching, counts, wei
         for s in range(begin, end):
             at = s & mask
             cell = ring[r, at]
-            viewers[r] += cell[ARRIVE] - cell[GO] - cell[SILENT]
+            viewers[r] += cell[ARRIVE] - cell[GO] - quiet[r, at]
             if viewers[r] > 0 or cell[ACTIVE] > 0:
                 room[row], second[row], watching[row] = r, s, viewers[r]
                 counts[row] = cell
+                leaves[row] = cell[GO] + quiet[r, at]
                 weighted[row] = weight[r, at]
                 row += 1
                 weight[r, at] = 0.0
             cell[:] = 0
+            quiet[r, at] = 0

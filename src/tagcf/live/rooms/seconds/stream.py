@@ -101,8 +101,9 @@ class RoomSeconds:
         self._recent = np.zeros(places, np.float32)
         self._slots = np.zeros((64, 2), np.uint64)
         self._rooms = np.zeros(0, np.uint64)
-        self._ring = np.zeros((0, self._width, len(COUNTED) + 4), np.int32)
+        self._ring = np.zeros((0, self._width, len(COUNTED) + 3), np.int32)
         self._weight = np.zeros((0, self._width, len(COUNTED)), np.float32)
+        self._quiet = np.zeros((0, self._width), np.int32)
         self._viewers = np.zeros(0, np.int32)
         self._origin: int | None = None  # epoch second of inner second 0
         self._open = 0  # first inner second that is open
@@ -116,7 +117,7 @@ class RoomSeconds:
     @property
     def memory(self) -> int:
         """Bytes of state."""
-        arrays = (self._keys, self._person, self._recent, self._ring, self._weight)
+        arrays = (self._keys, self._person, self._recent, self._ring, self._weight, self._quiet)
         return sum(one.nbytes for one in arrays)
 
     def update(self, events: LiveEvents) -> Seconds:
@@ -159,6 +160,7 @@ class RoomSeconds:
             self._watches,
             self._ring,
             self._weight,
+            self._quiet,
             self._keys,
             self._person,
             self._recent,
@@ -171,16 +173,17 @@ class RoomSeconds:
         """Close seconds up to `until`, not included."""
         begin, end = self._open, min(until, self._open + self._width)
         self._open = max(until, self._open)
-        n = kernels.measure(self._ring, self._viewers, begin, end)
+        n = kernels.measure(self._ring, self._quiet, self._viewers, begin, end)
         room, viewers = np.empty(n, np.int32), np.empty(n, np.int32)
         second = np.empty(n, np.int64)
         counts = np.empty((n, self._ring.shape[2]), np.int32)
         weighted = np.empty((n, len(COUNTED)), np.float32)
+        leaves = np.empty(n, np.int32)
         kernels.close(
-            self._ring, self._weight, self._viewers, begin, end,
-            room, second, viewers, counts, weighted,
+            self._ring, self._weight, self._quiet, self._viewers, begin, end,
+            room, second, viewers, counts, weighted, leaves,
         )  # fmt: skip
-        active, arrivals, told, silent = counts[:, len(COUNTED) :].T
+        active, arrivals, _ = counts[:, len(COUNTED) :].T
         return Seconds(
             self._rooms,
             room,
@@ -188,7 +191,7 @@ class RoomSeconds:
             viewers,
             active.copy(),
             arrivals.copy(),
-            told + silent,
+            leaves,
             counts[:, : len(COUNTED)],
             weighted,
         )
@@ -207,6 +210,7 @@ class RoomSeconds:
             index.put_all(self._slots, new, known)
             self._ring = _longer(self._ring, len(self._rooms))
             self._weight = _longer(self._weight, len(self._rooms))
+            self._quiet = _longer(self._quiet, len(self._rooms))
             self._viewers = _longer(self._viewers, len(self._rooms))
             rows = index.find_all(self._slots, keys)
         positions: Codes = rows.astype(np.int32)
