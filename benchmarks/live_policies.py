@@ -199,7 +199,9 @@ def main() -> None:
                 "against": name,
                 "metric": m,
                 "difference": interval([w[better][m] - w[name][m] for w in worlds]),
-                "relative": interval([w[better][m] / max(w[name][m], 1e-9) - 1 for w in worlds]),
+                "relative": interval([w[better][m] / w[name][m] - 1 for w in worlds])
+                if m != "purchases"  # none at all in some worlds
+                else None,
             }
             for better in ("live state", "live state and belief")
             for name in names[:2]

@@ -114,9 +114,9 @@ def of_world(seed: int) -> dict[str, Any]:
     }
 
 
-def adoption(seed: int, days: int = 30, users: int = 60) -> dict[str, float] | None:
+def adoption(seed: int, days: int = 30, users: int = 50) -> dict[str, float] | None:
     """Rank of tags that users came to love within 30 days, told after the first six."""
-    one = recorded(seed, days=days, users=users, rooms=16)
+    one = recorded(seed, days=days, users=users, rooms=16, hours=4.0)
     stream = by_user(one, default_evidence())
     steps, _ = in_time(stream)
     settings = one.world.settings
@@ -138,7 +138,7 @@ def adoption(seed: int, days: int = 30, users: int = 60) -> dict[str, float] | N
     code = {name: n for n, name in enumerate(one.world.names.users)}
     slug = {tag.slug: n for n, tag in enumerate(one.world.tags.tags)}
     ours, theirs, chance = [], [], []
-    for who, what in zip(truth["user_id"], truth["tag"], strict=True):
+    for who, what in zip(truth["user_id"], truth["to"], strict=True):
         user, tag = code[who], slug[what]
         share = own[user] / max(own[user].sum(), 1.0)
         if share[tag] >= 0.02:
@@ -170,9 +170,7 @@ def main() -> None:
     for seed in JUDGED[: options.seeds]:
         worlds.append(of_world(seed))
         print(seed, worlds[-1], flush=True)
-    loved = [got for seed in range(LOVE) if (got := adoption(seed))]
-    print(loved, flush=True)
-    result = {
+    result: dict[str, Any] = {
         "simulated": True,
         "worlds": len(worlds),
         "switches": sum(one["switches"] for one in worlds),
@@ -187,16 +185,20 @@ def main() -> None:
             for name in MODELS[2:]
         ],
         "weights": worlds[0]["weights"],
-        "may_love_30_days": {
-            "worlds": len(loved),
-            "cases": int(sum(one["n"] for one in loved)),
-            **{
-                name: interval([one[name] for one in loved])
-                for name in ("hit@5", "popularity_hit@5", "chance_hit@5")
-            },
-            "difference": interval([one["hit@5"] - one["popularity_hit@5"] for one in loved]),
-        },
         "cpu_s": round(time.process_time() - began, 1),
+    }
+    if not options.dry:
+        write_result("next_interest", result)
+    loved = [got for seed in range(LOVE) if (got := adoption(seed))]
+    print(loved, flush=True)
+    result["may_love_30_days"] = {
+        "worlds": len(loved),
+        "cases": int(sum(one["n"] for one in loved)),
+        **{
+            name: interval([one[name] for one in loved])
+            for name in ("hit@5", "popularity_hit@5", "chance_hit@5")
+        },
+        "difference": interval([one["hit@5"] - one["popularity_hit@5"] for one in loved]),
     }
     if not options.dry:
         write_result("next_interest", result)
