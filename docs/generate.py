@@ -16,6 +16,7 @@ a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 | docs/explanation/benchmarks.md | benchmarks/results/ of peers, upworthy_halves, tagging … |
 | docs/how-to/roles-and-tree.md | benchmarks/results/ of logic, mined_tags and role_scale |
 | docs/explanation/danmaku.md | benchmarks/results/ of danmaku, danmaku_learn, danmaku_real |
+| docs/explanation/live-dynamics.md | benchmarks/results/ of drift, next_interest and two more |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -39,6 +40,7 @@ from typing import Any
 import benchmark_tables
 import click
 import danmaku_tables
+import dynamics_tables
 import role_tables
 from pydantic import BaseModel
 
@@ -96,6 +98,8 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield roles, role_tables.fill(roles.read_text("utf-8"), put)
     danmaku = ROOT / "docs" / "explanation" / "danmaku.md"
     yield danmaku, danmaku_tables.fill(danmaku.read_text("utf-8"), put)
+    dynamics = ROOT / "docs" / "explanation" / "live-dynamics.md"
+    yield dynamics, dynamics_tables.fill(dynamics.read_text("utf-8"), put)
     measured = ROOT / "docs" / "explanation" / "benchmarks.md"
     yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -68,8 +69,11 @@ def test_commands_exist(page: Path) -> None:
             verb, *rest = words
             assert verb in VERBS, line
             command = tagcf.get_command(click.Context(tagcf), verb)
+            if isinstance(command, click.Group):
+                verb, *rest = rest
+                command = command.get_command(click.Context(command), verb)
             assert command is not None
-            rest = rest[: rest.index(">")] if ">" in rest else rest
+            rest = list(takewhile(lambda word: word not in {"<", ">"}, rest))
             parser = command.make_parser(click.Context(command))
             _, left, _ = parser.parse_args(rest)  # raises on an option that does not exist
             assert not left, line
