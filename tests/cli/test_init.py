@@ -77,7 +77,7 @@ def test_what_cannot_be_guessed_is_said(workspace: Make, run: Callable[..., obje
     (folder / "impressions.csv").write_text("user_id,item_id\na,b\n")
     assert "looks like an outcome" in run("init", folder).stderr
     (folder / "impressions.csv").unlink()
-    assert "no impression log" in run("init", folder).stderr
+    assert "an impression log" in run("init", folder).stderr
 
 
 def test_a_column_of_films_is_found_and_covers_are_left(

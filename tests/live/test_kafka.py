@@ -23,9 +23,9 @@ from tagcf.types.live import LiveEvents
 PATIENCE_S = 60.0
 # The broker lets a new group wait for as long as half a session.
 QUICK = {
-    "session.timeout.ms": "1000",
+    "session.timeout.ms": "6000",
     "heartbeat.interval.ms": "100",
-    "max.poll.interval.ms": "1000",
+    "max.poll.interval.ms": "30000",
 }
 
 
