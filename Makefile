@@ -14,7 +14,7 @@ TESTED := requirements/tested.txt
 export OMP_NUM_THREADS ?= 1
 WORKERS ?= 2
 
-.PHONY: help demo test lint format truth bench peers ranking docs tested clean
+.PHONY: help demo test lint format truth bench live peers ranking docs tested clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,7 +58,24 @@ bench: .venv/stamp-groups peers  ## measure again; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.whatif
 	$(BIN)/python -m benchmarks.arms
 	$(BIN)/python -m benchmarks.rank_speed
+	$(MAKE) --no-print-directory live
 	$(MAKE) --no-print-directory ranking
+
+live: .venv/stamp-groups  ## measure the live part again, on simulated rooms (an hour)
+	$(BIN)/python -m benchmarks.interest_state
+	$(BIN)/python -m benchmarks.ingest_live
+	$(BIN)/python -m benchmarks.live_sim
+	$(BIN)/python -m benchmarks.highlights
+	$(BIN)/python -m benchmarks.purchase
+	$(BIN)/python -m benchmarks.drift
+	$(BIN)/python -m benchmarks.next_interest
+	$(BIN)/python -m benchmarks.live_policies
+	$(BIN)/python -m benchmarks.live_context
+	$(BIN)/python -m benchmarks.danmaku
+	$(BIN)/python -m benchmarks.viewing_path
+	$(BIN)/python -m benchmarks.resonance
+	$(BIN)/python -m benchmarks.companion
+	$(BIN)/python -m benchmarks.host_report
 
 peers: .venv/stamp-groups .venv-bench/stamp  ## time and accuracy beside other libraries (20 min)
 	$(BIN)/python -m benchmarks.peers

@@ -1,7 +1,8 @@
 """Danmaku on lines that nobody tuned on: ``python -m benchmarks.danmaku``.
 
 Scores the lines of ``benchmarks/danmaku/lines.tsv`` whose split is "judge", and writes totals
-alone: no line of that half is printed. Then the speed, each reader in one thread.
+alone: no line of that half is printed. Then ``benchmarks/danmaku/fresh.tsv``, written by one writer
+apart from the examples of the same writer. Then the speed, each reader in one thread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from benchmarks.danmaku_learn import macro_f1
 from benchmarks.record import RESULTS, write_result
@@ -30,17 +30,29 @@ from tagcf.live.danmaku.read import DanmakuReader, read_danmaku
 from tagcf.live.danmaku.words import Words
 
 LINES = Path(__file__).parent / "danmaku" / "lines.tsv"
+FRESH = LINES.with_name("fresh.tsv")
+BLIND = LINES.with_name("blind.tsv")
 NAMES = ("intent", "sentiment", "emotion")
 READERS: dict[str, DanmakuReader] = {"words": Words(), "meaning": Meaning()}
 DRAWS = 2000
 TIMED = {"words": 200_000, "meaning": 10_000}
 
 
+def rows_in(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
 def judged() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """All lines, and those of the judge half."""
-    with LINES.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows = rows_in(LINES)
     return rows, [row for row in rows if row["split"] == "judge"]
+
+
+def also_examples(texts: pl.Series) -> int:
+    """How many lines are, once normalised, among the examples."""
+    seen = set(normalise(shipped_examples().texts_of_writers()).str.strip_chars().to_list())
+    return int(normalise(texts).str.strip_chars().is_in(list(seen)).sum())
 
 
 def agreement(rows: list[dict[str, str]], name: str) -> dict[str, float]:
@@ -52,14 +64,12 @@ def agreement(rows: list[dict[str, str]], name: str) -> dict[str, float]:
     return {"same": round(same, 3), "kappa": round((same - chance) / (1 - chance), 3)}
 
 
-def of_head(
-    readings: DanmakuReadings, rows: list[dict[str, str]], head: int, chosen: NDArray[np.bool_]
-) -> dict[str, Any]:
+def of_head(readings: DanmakuReadings, rows: list[dict[str, str]], head: int) -> dict[str, Any]:
     """Accuracy, macro-F1 with a bootstrap interval over lines, F1 by class, calibration."""
     name, labels = NAMES[head], HEADS[head]
-    wanted = np.array([labels.index(row[name]) for row in rows])[chosen]
-    read = getattr(readings, name)[chosen].astype(int)
-    chances = getattr(readings, f"{name}_chances")[chosen]
+    wanted = np.array([labels.index(row[name]) for row in rows])
+    read = getattr(readings, name).astype(int)
+    chances = getattr(readings, f"{name}_chances")
     by_class = macro_f1(wanted, read, len(labels))
     rng = np.random.default_rng(0)
     drawn = [rng.integers(0, len(wanted), len(wanted)) for _ in range(DRAWS)]
@@ -80,19 +90,22 @@ def of_head(
 
 def quality() -> dict[str, Any]:
     rows, judge = judged()
-    texts = pl.Series([row["text"] for row in judge])
-    seen = set(normalise(shipped_examples().texts).str.strip_chars().to_list())
-    fresh = ~normalise(texts).str.strip_chars().is_in(list(seen)).to_numpy()
-    every = np.ones(len(judge), np.bool_)
+    fresh, blind = rows_in(FRESH), rows_in(BLIND)
+    counts = {"judge": len(judge), "fresh": len(fresh), "blind": len(blind)}
     found: dict[str, Any] = {
-        "lines": {"tune": len(rows) - len(judge), "judge": len(judge)},
+        "lines": {"tune": len(rows) - len(judge), **counts},
         "agreement": {name: agreement(rows, name) for name in NAMES},
-        "judge_lines_that_are_also_examples": int((~fresh).sum()),
     }
-    for reader, using in READERS.items():
-        readings = read_danmaku(texts, using=using)
-        found[reader] = {name: of_head(readings, judge, k, every) for k, name in enumerate(NAMES)}
-        found[reader]["intent_without_these"] = of_head(readings, judge, 0, fresh)
+    for name, lines in (("judge", judge), ("fresh", fresh), ("blind", blind)):
+        texts = pl.Series([row["text"] for row in lines])
+        found[f"{name}_lines_that_are_also_examples"] = also_examples(texts)
+        for reader, using in READERS.items():
+            readings = read_danmaku(texts, using=using)
+            found[reader if name == "judge" else f"{reader}_{name}"] = {
+                head: of_head(readings, lines, k)
+                for k, head in enumerate(NAMES)
+                if head in lines[0]
+            }
     return found
 
 

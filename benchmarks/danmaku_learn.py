@@ -24,11 +24,12 @@ from tagcf.live.danmaku.learned import (
     learn,
     write_shipped,
 )
-from tagcf.live.danmaku.linear import fit_softmax, softmax
+from tagcf.live.danmaku.linear import softmax
 from tagcf.live.danmaku.meaning import embedded
+from tagcf.live.danmaku.network import Network, fit_network
 
 PACKAGE = Path(__file__).parents[1] / "src" / "tagcf" / "live" / "danmaku"
-MEANING_PENALTY = 0.3
+WIDTHS = tuple(len(head) for head in HEADS)
 
 
 def macro_f1(labels: NDArray[Any], read: NDArray[Any], classes: int) -> list[float]:
@@ -40,28 +41,21 @@ def macro_f1(labels: NDArray[Any], read: NDArray[Any], classes: int) -> list[flo
     return found
 
 
-def of_meaning(vectors: NDArray[Any], examples: Examples) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weights and bias of all heads on sentence embeddings."""
-    fitted = [
-        fit_softmax(vectors, examples.labels[:, k], len(head), MEANING_PENALTY, examples.importance)
-        for k, head in enumerate(HEADS)
-    ]
-    weights = np.hstack([one.weights for one in fitted])
-    return weights, np.concatenate([one.bias for one in fitted])
+def of_meaning(vectors: NDArray[Any], examples: Examples) -> Network:
+    """All heads on sentence embeddings."""
+    return fit_network(vectors, examples.labels, WIDTHS, examples.importance)
 
 
 def main() -> None:
     examples = shipped_examples()
     vectors = embedded(examples.texts)
-    width = sum(len(head) for head in HEADS)
-    words, meaning = (np.zeros((len(vectors), width), np.float32) for _ in range(2))
+    words, meaning = (np.zeros((len(vectors), sum(WIDTHS)), np.float32) for _ in range(2))
     writers = [one for one in np.unique(examples.writer) if one != "term"]
     for writer in writers:
         left_out = examples.writer == writer
         others = examples.of(~left_out)
         words[left_out] = learn(others)(examples.texts.filter(left_out))
-        weights, bias = of_meaning(vectors[~left_out], others)
-        meaning[left_out] = vectors[left_out] @ weights + bias
+        meaning[left_out] = of_meaning(vectors[~left_out], others)(vectors[left_out])
     kept = examples.writer != "term"
     heat, shares, told = [], [], {}
     for k, (one, other) in enumerate(zip(by_head(words), by_head(meaning), strict=True)):
@@ -73,13 +67,11 @@ def main() -> None:
             name: quality(softmax(scores), examples, k, writers)
             for name, scores in (("words", one / heat[-1]), ("meaning", fused))
         }
-    weights, bias = of_meaning(vectors, examples)
     shipped = Shipped(
         shipped_version(),
         learn(examples),
         np.array(heat, np.float32),
-        weights,
-        bias,
+        of_meaning(vectors, examples),
         np.array(shares, np.float32),
     )
     (PACKAGE / FILE).write_bytes(write_shipped(shipped))

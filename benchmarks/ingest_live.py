@@ -34,6 +34,7 @@ import pyarrow.json as arrow_json
 from benchmarks.record import write_result
 from tagcf.data.arrays import tags_from_arrays
 from tagcf.live.interest import InterestEngine
+from tagcf.live.interest.engine import DAY
 from tagcf.live.log import GroupCommit, LiveLog
 from tagcf.live.log.log import WINDOW
 from tagcf.live.stream import LiveStream
@@ -173,16 +174,18 @@ READERS: dict[str, tuple[str, Callable[[bytes], object]]] = {
 }
 
 
+def _each(read: Callable[[bytes], object], some: Sequence[bytes], _: object) -> None:
+    for data in some:
+        read(data)
+
+
 def readers(found: dict[str, list[bytes]]) -> list[dict[str, Any]]:
     """Each way to read, on a tenth of the batches."""
     results = []
     for name, (form, read) in READERS.items():
         some = found[form][: BATCHES // 10]
 
-        def work(_: object, read=read, some=some) -> None:  # type: ignore[no-untyped-def]
-            for data in some:
-                read(data)
-
+        work = partial(_each, read, some)
         work(None)
         size = sum(map(len, some)) / len(some) / BATCH
         results.append({"what": name, "bytes": round(size, 1), **timed(work, len(some) * BATCH)})
@@ -212,7 +215,7 @@ def logged(data: Sequence[bytes], log: LiveLog) -> None:
 
 def streamed(data: Sequence[bytes], log: LiveLog, engine: InterestEngine) -> None:
     """Bytes to the durable log and the state."""
-    stream = LiveStream(log.folder, log, lambda: engine)
+    stream = LiveStream(log.folder, log, engine)
     for one in data:
         stream.send(one)
     stream.commit()
@@ -248,7 +251,12 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     results: list[dict[str, Any]] = []
     engine = InterestEngine(some_tags(), users_at_most=USERS)
+    # What the same costs without scenes, without remembered events, at one time scale.
+    plain = InterestEngine(
+        some_tags(), (DAY,), users_at_most=USERS, scene_half_life=0, remembered=0
+    )
     known(engine)
+    known(plain)
     reads: list[dict[str, Any]] = []
     for users in (uniform, zipf):
         found = forms(users)
@@ -264,6 +272,12 @@ def main() -> None:
                 (
                     "bytes to log and state",
                     partial(streamed, data, engine=engine),
+                    partial(fresh_log, home),
+                ),
+                ("plain state alone", partial(counted, batches, plain), nullcontext),
+                (
+                    "bytes to log and plain state",
+                    partial(streamed, data, engine=plain),
                     partial(fresh_log, home),
                 ),
             ):

@@ -33,7 +33,7 @@ from tagcf.live.interest.content import Shelf, shelve
 from tagcf.live.interest.index.rows import Table, new_table
 from tagcf.live.interest.state import SLICE, new_scratch, no_resets
 from tagcf.live.interest.update.arrays import Batch
-from tagcf.live.interest.update.kernels import add
+from tagcf.live.interest.update.sums.kernels import add
 from tagcf.live.wire.keys import id_keys
 from tagcf.types import IdMap, Tag, TagMatrix
 
@@ -155,7 +155,16 @@ def _chunks(ts: Any, keys: Any, user: Any, item: Any) -> Any:
     """A compiled loop over the chunks, as the engine's, but that rows and content are given."""
 
     @numba.njit
-    def run(out, rows, where, cells, vectors, rates, content, resets):  # type: ignore[no-untyped-def]
+    def run(
+        out: Any,
+        rows: Any,
+        where: Any,
+        cells: Any,
+        vectors: Any,
+        rates: Any,
+        content: Any,
+        resets: Any,
+    ) -> None:
         size = out.row.size
         for first in range(0, ts.size, size):
             n = min(size, ts.size - first)

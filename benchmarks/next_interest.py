@@ -8,6 +8,7 @@ switches within a session in the second half of a world, predicted from the even
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from typing import Any
 
@@ -16,8 +17,15 @@ import polars as pl
 from scipy import sparse
 
 from benchmarks.live_worlds import JUDGED, Recorded, by_user, in_time, interval, recorded
-from benchmarks.record import write_result
-from tagcf.live.dynamics import kernels
+from benchmarks.record import RESULTS, write_result
+from tagcf.live.dynamics.coming import (
+    DAY,
+    InterestHistory,
+    Surroundings,
+    fit_coming,
+    loved,
+    untouched,
+)
 from tagcf.live.dynamics.evidence import default_evidence
 from tagcf.live.dynamics.next_interest import FEATURES, NextInterest, hit
 from tagcf.live.dynamics.social import friends_of
@@ -25,7 +33,8 @@ from tagcf.live.dynamics.steps import ORIGIN, Steps
 from tagcf.live.dynamics.switches import SwitchDetector
 from tagcf.types import Floats
 
-LOVE = 4  # worlds of 30 days
+LOVE = 10  # worlds
+LOVE_WORLD = {"days": 61, "users": 120, "rooms": 16, "hours": 3.0}
 MODELS = ("model", "model with logic graph", "last tag", "last-tag transition", "popularity")
 
 
@@ -88,7 +97,6 @@ def of_world(seed: int) -> dict[str, Any]:
     until = np.searchsorted(steps.tick + ORIGIN, start)
     middle = (start[0] + start[-1]) / 2
     hits: dict[str, list[bool]] = {name: [] for name in MODELS}
-    belief = np.empty((1, n_tags), np.float32)
     done = 0
     for k in np.flatnonzero(within & (start > middle)):
         if until[k] > done:
@@ -100,9 +108,7 @@ def of_world(seed: int) -> dict[str, Any]:
                 for model in models.values():
                     model.observe(who, when, int(source), int(target))
             done = until[k]
-        lines = detector._lines
-        kernels.beliefs(lines, user[k : k + 1], detector.stage.prior, belief)
-        present = belief[0].astype(np.float64)
+        present = detector.beliefs_at(user[k : k + 1])[0].astype(np.float64)
         for name, model in models.items():
             hits[name].append(hit(model.chances(int(user[k]), present, start[k]), to[k]))
         for name, row in counts.chances(int(user[k]), int(present.argmax())).items():
@@ -114,49 +120,126 @@ def of_world(seed: int) -> dict[str, Any]:
     }
 
 
-def adoption(seed: int, days: int = 30, users: int = 50) -> dict[str, float] | None:
-    """Rank of tags that users came to love within 30 days, told after the first six."""
-    one = recorded(seed, days=days, users=users, rooms=16, hours=4.0)
-    stream = by_user(one, default_evidence())
-    steps, _ = in_time(stream)
-    settings = one.world.settings
-    until = settings.start + 6 * 86_400.0
+def told_history(one: Recorded, until: float) -> InterestHistory:
+    """Interests that the detector told up to a time."""
+    steps, _ = in_time(by_user(one, default_evidence()))
     first = int(np.searchsorted(steps.tick + ORIGIN, until))
     detector = SwitchDetector(one.shelf)
-    detector.reserve(users)
-    n_tags = len(detector.stage.prior)
-    model = NextInterest(users, n_tags)
+    detector.reserve(one.world.settings.users)
     part = Steps(*(getattr(steps, name)[:first] for name in Steps.__slots__))
     at, tags, _ = detector.follow(part)
-    popular = np.zeros(n_tags)
-    own = np.zeros((users, n_tags))
-    for e, (source, target) in zip(at, tags, strict=True):
-        model.observe(int(part.user[e]), float(part.tick[e] + ORIGIN), int(source), int(target))
-        popular[target] += 1
-        own[part.user[e], target] += 1
-    truth = one.world.truth.filter((pl.col("kind") == "adoption") & (pl.col("start") > until))
+    columns = (part.user[at], tags[:, 0], tags[:, 1])
+    return InterestHistory(
+        *(one.astype(np.int32) for one in columns),
+        part.tick[at] + ORIGIN,
+        one.world.settings.users,
+        len(detector.stage.prior),
+    )
+
+
+def adoption(seed: int) -> dict[str, Any]:
+    """Whether tags that users came to love within 30 days were told at the end of the first 30.
+
+    Twice: tags that the simulation made newly loved, whether or not much came of it, and tags that
+    had hardly been touched and then were a good part of what users truly wanted.
+    """
+    one = recorded(seed, **LOVE_WORLD)
+    recorded.cache_clear()
+    world, start = one.world, one.world.settings.start
+    now = start + 30 * DAY
+    history = told_history(one, now)
+    friends = friends_of(world.social, list(world.names.users[: world.settings.users]))
+    logic = world.mechanism.topics.logic.astype(np.float64)
+    scores = baselines(history)
+    for name, known in (("with logic graph", logic), ("without", None)):
+        cutoffs = [start + day * DAY for day in (8, 14, 20)]
+        model = fit_coming(history, cutoffs, 10 * DAY, Surroundings(known, friends))
+        scores[name] = model.chances(history)
+    asked = untouched(history)
+    wanted, adopted = true_history(one, "switch"), true_history(one, "adoption")
+    new = adopted.between(now, now + 30 * DAY)
+    cases = {
+        "newly loved": (new.user, new.target),
+        "wanted": np.nonzero(loved(wanted.between(now, now + 30 * DAY))),
+    }
+    return {name: told_of(scores, asked, *pairs) for name, pairs in cases.items()}
+
+
+def true_history(one: Recorded, kind: str) -> InterestHistory:
+    """What users truly turned to, or newly loved."""
+    truth = one.world.truth.filter(pl.col("kind") == kind).sort("start")
     code = {name: n for n, name in enumerate(one.world.names.users)}
     slug = {tag.slug: n for n, tag in enumerate(one.world.tags.tags)}
-    ours, theirs, chance = [], [], []
-    for who, what in zip(truth["user_id"], truth["to"], strict=True):
-        user, tag = code[who], slug[what]
-        share = own[user] / max(own[user].sum(), 1.0)
-        if share[tag] >= 0.02:
-            continue
-        untouched = np.flatnonzero((share < 0.02) & (popular > 0))
-        if tag not in untouched:
-            continue
-        ours.append(tag in [t for t, _ in model.may_love(user, 5)])
-        theirs.append(tag in untouched[np.argsort(-popular[untouched], kind="stable")[:5]])
-        chance.append(5 / max(len(untouched), 5))
-    if not ours:
-        return None
+    user = np.array([code[name] for name in truth["user_id"]], np.int32)
+    tag = np.array([slug[name] for name in truth["to"]], np.int32)
+    return InterestHistory(
+        user, tag, tag, truth["start"].to_numpy(), one.world.settings.users, len(slug)
+    )
+
+
+def told_of(
+    scores: dict[str, Floats], asked: np.ndarray, user: np.ndarray, tag: np.ndarray
+) -> dict[str, Any]:
+    """Share of the pairs, of those asked for, that each score (U, T) has among a user's first."""
+    kept = asked[user, tag]
+    user, tag = user[kept], tag[kept]
+    rivals = asked[user].sum(axis=1)
+    hits = {}
+    for name, score in scores.items():
+        ranked = np.where(asked[user], score[user], -np.inf)
+        better = (ranked > ranked[np.arange(len(user)), tag][:, None]).sum(axis=1)
+        hits[name] = {f"hit@{k}": float((better < k).mean()) for k in (3, 5)}
+    hits["chance"] = {f"hit@{k}": float(np.minimum(k / rivals, 1).mean()) for k in (3, 5)}
+    return {"n": len(user), "untouched": float(rivals.mean()), "hits": hits}
+
+
+def baselines(history: InterestHistory) -> dict[str, Floats]:
+    """(U, T) scores by what is popular, and by what followed the user's last tag."""
+    counts = history.counts()
+    moves = np.zeros((history.n_tags, history.n_tags))
+    np.add.at(moves, (history.source, history.target), 1.0)
+    last = np.zeros(history.n_users, int)
+    last[history.user] = history.target  # of several the last stays
+    popular = counts.sum(axis=0)
     return {
-        "n": len(ours),
-        "hit@5": float(np.mean(ours)),
-        "popularity_hit@5": float(np.mean(theirs)),
-        "chance_hit@5": float(np.mean(chance)),
+        "last-tag transition": moves[last] + 1e-6 * popular,
+        "popularity": np.broadcast_to(popular, counts.shape),
     }
+
+
+def summary(cases: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over worlds, and paired differences from the baselines."""
+    hits = [one["hits"] for one in cases]
+    return {
+        "worlds": len(cases),
+        "cases": int(sum(one["n"] for one in cases)),
+        "untouched_tags": round(float(np.mean([one["untouched"] for one in cases])), 1),
+        "hits": {
+            name: {k: interval([one[name][k] for one in hits]) for k in ("hit@3", "hit@5")}
+            for name in hits[0]
+        },
+        "paired": [
+            {
+                "model": ours,
+                "against": name,
+                **{
+                    k: interval([one[ours][k] - one[name][k] for one in hits])
+                    for k in ("hit@3", "hit@5")
+                },
+            }
+            for ours in ("with logic graph", "without")
+            for name in ("last-tag transition", "popularity", "chance")
+        ],
+    }
+
+
+def measured_love() -> dict[str, Any]:
+    """Both kinds of cases, over worlds."""
+    worlds = []
+    for seed in range(LOVE):
+        worlds.append(adoption(seed))
+        print(seed, worlds[-1], flush=True)
+    return {name: summary([one[name] for one in worlds]) for name in worlds[0]}
 
 
 def main() -> None:
@@ -164,7 +247,13 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--seeds", type=int, default=len(JUDGED))
     asked.add_argument("--dry", action="store_true")
+    asked.add_argument("--love", action="store_true", help="measure only what is newly loved again")
     options = asked.parse_args()
+    if options.love:
+        path = RESULTS / "next_interest.json"
+        kept = {k: v for k, v in json.loads(path.read_text("utf-8")).items() if k != "machine"}
+        write_result("next_interest", {**kept, "may_love_30_days": measured_love()})
+        return
     began = time.process_time()
     worlds = []
     for seed in JUDGED[: options.seeds]:
@@ -189,17 +278,7 @@ def main() -> None:
     }
     if not options.dry:
         write_result("next_interest", result)
-    loved = [got for seed in range(LOVE) if (got := adoption(seed))]
-    print(loved, flush=True)
-    result["may_love_30_days"] = {
-        "worlds": len(loved),
-        "cases": int(sum(one["n"] for one in loved)),
-        **{
-            name: interval([one[name] for one in loved])
-            for name in ("hit@5", "popularity_hit@5", "chance_hit@5")
-        },
-        "difference": interval([one["hit@5"] - one["popularity_hit@5"] for one in loved]),
-    }
+    result["may_love_30_days"] = measured_love()
     if not options.dry:
         write_result("next_interest", result)
 

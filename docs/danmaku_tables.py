@@ -16,7 +16,9 @@ def fill(page: str, put: Callable[[str, str, str], str]) -> str:
     """Put every part between its markers."""
     parts = {
         "agreement": agreement_table,
-        "judged": judged_table,
+        "judged": lambda: judged_table(""),
+        "fresh": lambda: judged_table("_fresh"),
+        "blind": lambda: judged_table("_blind"),
         "intents": intents_table,
         "writers": writers_table,
         "real": real_table,
@@ -36,49 +38,55 @@ def agreement_table() -> str:
     return "\n".join(lines)
 
 
-def judged_table() -> str:
-    """Quality on the judge half."""
+def judged_table(lines_of: str) -> str:
+    """Quality on the judge half, or on the fresh ("_fresh") or blind ("_blind") lines."""
     head = "| head | reader | accuracy | macro-F1 (95% interval) | calibration error |"
     lines = [head, "|---|---|---|---|---|"]
     found = _read("danmaku")
     for name in HEADS:
         for reader in READERS:
-            one = found[reader][name]
+            one = found[reader + lines_of].get(name)
+            if one is None:  # not labelled
+                continue
             low, high = one["interval"]
             lines.append(
                 f"| {name} | {reader} | {one['accuracy']:.3f} "
                 f"| {one['macro_f1']:.3f} ({low:.3f} to {high:.3f}) "
                 f"| {one['calibration_error']:.3f} |"
             )
-    count, lines_of = found["judge_lines_that_are_also_examples"], found["lines"]["judge"]
-    without = found["words"]["intent_without_these"]
-    lines += [
-        "",
-        f"{count} of the {lines_of} lines are, once normalised, also among the examples (short "
-        f"ones, written twice by chance); without them the words' intent macro-F1 is "
-        f"{without['macro_f1']:.3f}.",
-    ]
     return "\n".join(lines)
 
 
 def intents_table() -> str:
     """F1 of every intent."""
     found = _read("danmaku")
-    lines = ["| intent | words | meaning |", "|---|---|---|"]
-    for name, value in found["words"]["intent"]["f1"].items():
-        lines.append(f"| {name} | {value:.2f} | {found['meaning']['intent']['f1'][name]:.2f} |")
+    lines = [
+        "| intent | words, judge half | meaning, judge half | words, fresh | meaning, fresh "
+        "| words, blind | meaning, blind |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in found["words"]["intent"]["f1"]:
+        cells = [
+            f"{found[reader + lines_of]['intent']['f1'][name]:.2f}"
+            for lines_of in ("", "_fresh", "_blind")
+            for reader in READERS
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def writers_table() -> str:
-    """Quality on a writer whose lines were left out."""
+    """Macro-F1 on a writer whose lines were left out, words and meaning."""
     found = _read("danmaku_learn")
     lines = ["| writer left out | lines | intent | sentiment | emotion |", "|---|---|---|---|---|"]
     told = found["on_a_writer_not_read"]
     for writer, count in found["lines"].items():
         if writer != "term":
-            scores = (told[head]["words"][writer]["macro_f1"] for head in HEADS)
-            lines.append(f"| {writer} | {count:,} | {' | '.join(f'{x:.2f}' for x in scores)} |")
+            cells = (
+                " / ".join(f"{told[head][reader][writer]['macro_f1']:.2f}" for reader in READERS)
+                for head in HEADS
+            )
+            lines.append(f"| {writer} | {count:,} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

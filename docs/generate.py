@@ -17,6 +17,7 @@ a passing ``make test 2>&1 | tee FILE`` into the READMEs.
 | docs/how-to/roles-and-tree.md | benchmarks/results/ of logic, mined_tags and role_scale |
 | docs/explanation/danmaku.md | benchmarks/results/ of danmaku, danmaku_learn, danmaku_real |
 | docs/explanation/live-dynamics.md | benchmarks/results/ of drift, next_interest and two more |
+| docs/explanation/viewing.md | benchmarks/results/ of viewing_path, resonance and companion |
 | README, python and demo (``--run``) | README's Python lines, ``tagcf demo`` |
 | README, test (``--test-log``) | the output of ``make test`` |
 | docs/images/report.png (``--run``) | the report of that demo |
@@ -41,7 +42,10 @@ import benchmark_tables
 import click
 import danmaku_tables
 import dynamics_tables
+import host_tables
+import live_tables
 import role_tables
+import viewing_tables
 from pydantic import BaseModel
 
 from tagcf.cli import VERBS, tagcf
@@ -100,6 +104,12 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield danmaku, danmaku_tables.fill(danmaku.read_text("utf-8"), put)
     dynamics = ROOT / "docs" / "explanation" / "live-dynamics.md"
     yield dynamics, dynamics_tables.fill(dynamics.read_text("utf-8"), put)
+    hosts = ROOT / "docs" / "explanation" / "hosts.md"
+    yield hosts, host_tables.fill(hosts.read_text("utf-8"), put)
+    state = ROOT / "docs" / "explanation" / "live-state.md"
+    yield state, live_tables.fill(state.read_text("utf-8"), put)
+    viewing = ROOT / "docs" / "explanation" / "viewing.md"
+    yield viewing, viewing_tables.fill(viewing.read_text("utf-8"), put)
     measured = ROOT / "docs" / "explanation" / "benchmarks.md"
     yield measured, benchmark_tables.fill(measured.read_text("utf-8"), put)
     for language, path in READMES.items():

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from tagcf.cli import tagcf as tagcf_group
+from tagcf.cli.live import live as live_group
 from tagcf.data.simulate import Platform, simulate
 from tagcf.data.simulate.write import write_world
 
@@ -92,3 +95,28 @@ def test_a_mistake_of_ours_is_one_sentence(platform: Path, tmp_path: Path) -> No
     assert b"Traceback" not in done.stderr
     shown = tagcf("effects", platform, PYTHONPATH=str(tmp_path), TAGCF_DEBUG="1")
     assert b"Traceback" in shown.stderr
+
+
+def test_verbs_are_listed_as_they_describe_themselves() -> None:
+    for group in (tagcf_group, live_group):
+        context = click.Context(group)
+        listed = group.get_help(context)
+        for name in group.list_commands(context):
+            first = group.get_command(context, name).get_short_help_str(30).rstrip(".")
+            assert first in " ".join(listed.split()), name
+
+
+def test_who_reads_only_the_first_lines_gets_no_error(platform: Path) -> None:
+    for arguments in (["check", platform, "--json"], ["effects", platform]):
+        command = [sys.executable, "-c", "from tagcf.cli import main; main()"]
+        process = subprocess.Popen(
+            [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "TAGCF_TAGS__MIN_ITEMS": "4"},
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        process.stderr.close()
+        assert process.wait() == 0, said
+        assert b"Traceback" not in said

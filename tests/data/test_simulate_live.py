@@ -316,3 +316,10 @@ def test_same_seed_same_world_and_another_seed_another() -> None:
 def test_settings_outside_their_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         LivePlatform(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_what_goes_on_until_closing_ends_then() -> None:
+    world = simulate_live(LivePlatform(users=80, rooms=4, days=2, seed=12))
+    lasts = world.segments["end_ts"] - world.segments["start_ts"]
+    assert lasts.min() > 0
+    assert lasts.max() < LivePlatform().window

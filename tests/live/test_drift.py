@@ -6,13 +6,15 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from numba import njit
 
 from tagcf.data.arrays import tags_from_arrays
-from tagcf.live.dynamics import kernels
+from tagcf.live.dynamics.belief.bfloat.kernels import narrow, widen
 from tagcf.live.dynamics.evidence import Evidence, default_evidence, no_evidence
 from tagcf.live.dynamics.fitting import fit_evidence, labelled, mean_log_belief
 from tagcf.live.dynamics.steps import stage_of, steps_of
 from tagcf.live.dynamics.switches import SwitchDetector, detect_switches
+from tagcf.live.dynamics.symbols import kernels
 from tagcf.live.interest import InterestEngine
 from tagcf.live.interest.content import Shelf, shelve
 from tagcf.live.wire import from_table, id_keys
@@ -85,8 +87,8 @@ def plain_belief(events: LiveEvents, shelf: Shelf, evidence: Evidence) -> np.nda
             drift = evidence.most * run / (evidence.most + run)
             belief = (1 - drift) * belief + drift * prior
         then = steps.tick[e]
-        symbol = kernels.symbol_of.py_func(kind, item, last, before)
-        before = kernels.class_of.py_func(kind, before if item == last else 0)
+        symbol = kernels.symbol_after(kind, before, item == last)
+        before = kernels.class_after(kind, before if item == last else 0)
         last = item
         for t in np.flatnonzero(strength[item]):
             level = kernels.level_of.py_func(strength[item, t])
@@ -103,6 +105,21 @@ def test_beliefs_are_those_of_the_plain_forward_algorithm() -> None:
     told = detector.beliefs(events.user[:1])[0]
     assert np.abs(told - plain_belief(events, shelf, evidence)).max() < 0.02  # drift is put off
     assert told.sum() == pytest.approx(1, abs=1e-5)
+
+
+@njit
+def there_and_back(x: np.ndarray, out: np.ndarray) -> None:
+    for at in range(x.size):
+        out[at] = widen(narrow(x[at]))
+
+
+def test_numbers_of_16_bits_are_the_nearest() -> None:
+    x = np.concatenate([np.geomspace(1e-30, 1e30, 5000), [0.0, 1.0, 0.5]]).astype(np.float32)
+    back = np.empty_like(x)
+    there_and_back(x, back)
+    assert np.abs(back / np.maximum(x, 1e-37) - 1)[x > 0].max() <= 1 / 256
+    assert back[-3:].tolist() == [0.0, 1.0, 0.5]
+    assert abs((back[x > 0] / x[x > 0]).mean() - 1) < 1e-4  # neither up nor down
 
 
 def test_batches_do_not_matter() -> None:

@@ -11,11 +11,17 @@ import pytest
 from scipy import sparse
 
 from tagcf.errors import DataError, SettingsError
-from tagcf.live.dynamics.context import context_columns
+from tagcf.live.dynamics import coming
+from tagcf.live.dynamics.context import FriendsColumn, context_columns
 from tagcf.live.dynamics.evidence import Evidence, no_evidence
 from tagcf.live.dynamics.next_interest import FEATURES, NextTag
 from tagcf.live.dynamics.phase import PHASES, PhaseReader, fit_phases
-from tagcf.live.dynamics.sentences import next_sentence, phase_sentence, switch_sentence
+from tagcf.live.dynamics.sentences import (
+    coming_sentence,
+    next_sentence,
+    phase_sentence,
+    switch_sentence,
+)
 from tagcf.live.dynamics.social import FriendsInterest, friends_of
 from tagcf.live.dynamics.transfer import fit_transfer
 from tagcf.live.wire import from_table
@@ -50,6 +56,31 @@ def test_transfer_finds_shared_taste_and_falls_back_on_the_mean() -> None:
     assert right > (best == made.mean.argmax()).mean() + 0.2
     nobody = fit_transfer(np.zeros((5, 10)), inside)
     assert nobody.expected(np.ones((1, 6))).tolist() == [[0.25] * 4]
+
+
+def test_no_transfer_is_claimed_where_there_is_none() -> None:
+    draw = np.random.default_rng(4)
+    inside = np.arange(12) < 5
+    claimed = 0
+    for _ in range(60):
+        there, elsewhere = draw.gamma(0.5, size=(150, 5)), draw.gamma(0.5, size=(150, 7))
+        made = fit_transfer(np.hstack([there, elsewhere]), inside)
+        claimed += made.shown
+        if not made.shown:
+            told = made.expected(draw.gamma(0.5, size=(4, 7)))
+            assert np.allclose(told, told[0])
+    assert claimed <= 4
+
+
+def test_friends_column_is_high_where_a_friend_has_just_turned_to_the_tags() -> None:
+    friends = friends_of(pl.DataFrame({"user_id": ["a"], "friend_id": ["b"]}), ["a", "b"])
+    column = FriendsColumn(friends, sparse.csr_array(np.array([[1.0, 0.0], [0.0, 1.0]])))
+    column.update(np.array([1]), np.array([0]), np.array([1000.0]))
+    users, contents = np.array([0, 0, 0, 1]), np.array([0, 1, -1, 0])
+    near = column.column(users, contents, np.full(4, 1000.0))
+    assert near[0] == pytest.approx(np.log(21) / 3)
+    assert near[1:].tolist() == [0, 0, 0]
+    assert 0 < column.column(users[:1], contents[:1], np.array([2200.0]))[0] < near[0]
 
 
 def test_phase_weights_are_those_of_a_logit_that_made_the_labels() -> None:
@@ -105,6 +136,8 @@ def test_every_reason_and_phase_has_a_sentence(speaks: Literal["zh", "en"]) -> N
             said = next_sentence(NextTag(0, 0.25, because), tag)
             assert "25%" in said
             assert (tag.zh if speaks == "zh" else tag.en) in said
+        for because in coming.FEATURES:
+            assert "30" in coming_sentence(coming.ComingTag(0, 0.25, because), tag)
         assert all("60%" in phase_sentence(phase, 0.6) for phase in PHASES)
         assert "90%" in switch_sentence(tag, tag, 0.9)
     finally:

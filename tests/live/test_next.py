@@ -6,6 +6,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from tagcf.errors import DataError
+from tagcf.live.dynamics.coming import (
+    DAY,
+    InterestHistory,
+    Surroundings,
+    fit_coming,
+    loved,
+    untouched,
+)
 from tagcf.live.dynamics.next_interest import FEATURES, NextInterest, hit
 
 T = 8
@@ -68,20 +77,50 @@ def test_friends_draw_along() -> None:
     assert model.likely(1, certain(tag), 600.0 * 400 + 60)[0].because == "friends"
 
 
-def test_tags_to_love_are_untouched_and_where_loved_tags_lead() -> None:
-    law = np.full((T, T), 0.01)
-    law[:, :] += 0.0
-    law[0, 5] = law[5, 0] = 5.0
-    np.fill_diagonal(law, 0)
-    law /= law.sum(axis=1, keepdims=True)
-    model = taught(law)
-    fresh = NextInterest(21, T)
-    fresh.__dict__.update({k: v for k, v in model.__dict__.items() if k != "_own"})
-    for _ in range(5):
-        fresh._own[20, 0] += 1
-    told = fresh.may_love(20, 3)
-    assert told[0][0] == 5
-    assert 0 not in [tag for tag, _ in told]
+def loving(n_users: int = 200, seed: int = 0) -> tuple[InterestHistory, np.ndarray, np.ndarray]:
+    """Forty days of users who love two tags of twelve and one day a third, where one leads.
+
+    Returns the history, (U,) the third tag, and (U,) the day from which it is loved.
+    """
+    draw, n_tags = np.random.default_rng(seed), 12
+    first = np.array([draw.permutation(n_tags)[:2] for _ in range(n_users)])
+    third = (first[:, 0] + 1 + 5 * (first[:, 1] == (first[:, 0] + 1) % n_tags)) % n_tags
+    since = draw.uniform(3, 40, n_users)
+    rows = []
+    for user in range(n_users):
+        now = int(first[user, 0])
+        for ts in np.sort(draw.uniform(0, 40, 160)):
+            mine = [*first[user], *([third[user]] if ts > since[user] else [])]
+            target = int(draw.choice(mine) if draw.random() < 0.97 else draw.integers(n_tags))
+            rows.append((ts * DAY, user, now, target))
+            now = target
+    rows.sort()
+    ts, who, source, target = (np.array(column) for column in zip(*rows, strict=True))
+    return InterestHistory(who, source, target, ts, n_users, n_tags), third, since
+
+
+def test_what_comes_to_be_loved_is_told_and_how_likely() -> None:
+    history, third, since = loving()
+    logic = np.roll(np.eye(12), 1, axis=1)
+    past = history.before(20 * DAY)
+    model = fit_coming(past, [5 * DAY, 10 * DAY], 10 * DAY, Surroundings(logic))
+    later = np.flatnonzero(since > 20)
+    told = [model.coming_interests(past, int(user), k=2, days=20) for user in later]
+    right = [third[user] in [one.tag for one in row] for user, row in zip(later, told, strict=True)]
+    popular = np.argsort(-past.counts().sum(axis=0))
+    common = [third[u] in [t for t in popular if untouched(past)[u, t]][:2] for u in later]
+    assert np.mean(right) > np.mean(common) + 0.3
+    assert "logic graph" in {row[0].because for row in told}
+    chances = model.chances(past, 20 * DAY)
+    came = loved(history.between(20 * DAY, 40 * DAY)) & untouched(past)
+    assert np.nansum(chances) == pytest.approx(came.sum(), rel=0.5)
+    assert np.isnan(chances[~untouched(past)]).all()
+
+
+def test_where_nothing_came_to_be_loved_nothing_can_be_learned() -> None:
+    history, _, _ = loving(10)
+    with pytest.raises(DataError, match="history"):
+        fit_coming(history.before(5 * DAY), [4.99 * DAY], 0.001 * DAY)
 
 
 def test_the_logic_graph_helps_before_anything_is_learned() -> None:

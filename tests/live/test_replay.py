@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from tagcf.cli.live_interest import interest
 from tagcf.cli.live_replay import replay as verb
 from tagcf.data.simulate.live import LivePlatform, simulate_live, write_live
 from tagcf.data.workspace import open_workspace
-from tagcf.errors import DataError
+from tagcf.errors import DataError, UnknownNameError
 from tagcf.live.rooms.workspace import read_live
+from tagcf.live.viewing.companion.record import Record
+from tagcf.live.wire import id_key
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +68,62 @@ def test_no_events_is_told(tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text("user_id,ts,action\n")
     with pytest.raises(DataError):
         read_live(open_workspace(tmp_path))
+
+
+def test_a_kept_stream_is_what_interests_are_read_from(folder: Path, tmp_path: Path) -> None:
+    for name in ("events", "segments", "item_tags"):
+        for path in folder.glob(f"{name}.*"):
+            shutil.copy(path, tmp_path)
+    (tmp_path / "tagcf.toml").write_text("[live]\nhalf_lives_minutes = [10.0, 100.0, 1000.0]\n")
+    tables = read_live(open_workspace(tmp_path))
+    user = tables.events.rows["user_id"][0].as_py()
+
+    def shown(*more: str) -> list[dict[str, object]]:
+        arguments = [str(tmp_path), "--user", user, "--json", *more]
+        done = CliRunner().invoke(interest, arguments, catch_exceptions=False)
+        assert done.exit_code == 0
+        found: list[dict[str, object]] = json.loads(done.stdout)["interests"]
+        return found
+
+    from_events = shown()
+    played = CliRunner().invoke(verb, [str(tmp_path), "--keep"], catch_exceptions=False)
+    assert f"{len(tables.events):,} new" in played.stderr
+    again = CliRunner().invoke(verb, [str(tmp_path), "--keep"], catch_exceptions=False)
+    assert "0 new" in again.stderr
+    kept = shown()
+    assert len(kept) == len(from_events) > 3
+    for one, other in zip(kept, from_events, strict=True):
+        assert one["tag"] == other["tag"]
+        assert one["strength"] == pytest.approx(other["strength"], rel=1e-5)
+    strongest = str(kept[0]["tag"])
+    assert strongest not in [one["tag"] for one in shown("--mute", strongest) if one["strength"]]
+    assert strongest not in [one["tag"] for one in shown() if one["strength"]]
+    CliRunner().invoke(verb, [str(tmp_path), "--keep"], catch_exceptions=False)
+    assert strongest not in [one["tag"] for one in shown() if one["strength"]]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_span_that_was_forgotten_is_in_no_interest(
+    folder: Path, tmp_path: Path, kept: bool
+) -> None:
+    for name in ("events", "segments", "item_tags"):
+        for path in folder.glob(f"{name}.*"):
+            shutil.copy(path, tmp_path)
+    (tmp_path / "tagcf.toml").write_text("")
+    tables = read_live(open_workspace(tmp_path))
+    user = tables.events.rows["user_id"][0].as_py()
+    if kept:
+        CliRunner().invoke(verb, [str(tmp_path), "--keep"], catch_exceptions=False)
+    arguments = [str(tmp_path), "--user", user, "--json"]
+    before = json.loads(CliRunner().invoke(interest, arguments, catch_exceptions=False).stdout)
+    assert before["interests"]
+    Record(tmp_path / "out" / "live" / "companion.jsonl").add(
+        id_key(user), "forget_time", 1.0, span=(0.0, 4e9)
+    )
+    with pytest.raises(UnknownNameError, match="no events of a user"):
+        CliRunner().invoke(interest, arguments, catch_exceptions=False)
+
+
+def test_a_user_that_nobody_knows_is_told(folder: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no events of a user"):
+        CliRunner().invoke(interest, [str(folder), "--user", "nobody"], catch_exceptions=False)

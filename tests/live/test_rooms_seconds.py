@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,35 @@ def test_one_wrong_clock_does_not_stop_a_room() -> None:
     found = counted(stream, events(*rows))
     assert found.counts[:, COUNTED.index("like")].sum() == 60
     assert stream.early == 1
+
+
+def test_one_telephone_a_day_ahead_does_not_make_all_others_late() -> None:
+    rows = [(f"u{t % 7}", "r", float(t), "like") for t in range(200)]
+    for at in range(10, 150, 2):
+        rows.insert(2 * at, ("u9", "r", 86_400.0 + at, "like"))
+    stream = RoomSeconds(late=5)
+    found = counted(stream, events(*rows))
+    assert stream.late == 0
+    assert found.counts[:, COUNTED.index("like")].sum() == 200
+
+
+def test_after_a_night_a_room_goes_on() -> None:
+    rows = [(f"u{t % 5}", "r", float(t), "like") for t in range(50)]
+    rows += [(f"u{t % 5}", "r", 40_000.0 + t, "like") for t in range(50)]
+    stream = RoomSeconds(late=5)
+    found = counted(stream, events(*rows))
+    assert stream.late == 0
+    assert found.counts[:, COUNTED.index("like")].sum() >= 97  # three agree before
+
+
+def test_nobody_is_believed_whose_clock_is_ahead_of_ours() -> None:
+    now = time.time() - START
+    rows = [(f"u{t % 5}", "r", now + t - 60, "like") for t in range(60)]
+    rows += [(f"x{k}", "r", now + 90_000.0, "like") for k in range(40)]
+    rows += [("u0", "r", now, "like")]
+    stream = RoomSeconds(late=5)
+    counted(stream, events(*rows))
+    assert (stream.late, stream.early) == (0, 40)
 
 
 def test_viewers_come_and_go() -> None:

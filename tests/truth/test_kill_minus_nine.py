@@ -28,17 +28,22 @@ LONGEST_S = 1.0  # a process lives at most so long after it has opened
 RESENT = 6  # batches that their sender sends again after a restart, though acknowledged
 
 
-def run_and_kill(folder: Path, first: int, lives_s: float) -> list[int]:
-    """Acknowledged batches of a process that is killed so long after it has opened."""
+def run_and_kill(folder: Path, first: int, lives_s: float, *, compiles: bool) -> list[int]:
+    """Acknowledged batches of a process that is killed so long after it has opened.
+
+    One that may have to compile first lives that long from its first acknowledgement.
+    """
     command = [sys.executable, str(LIVE / "live_writer.py"), str(folder), str(first)]
     environment = {**os.environ, "PYTHONPATH": str(LIVE)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert select.select([process.stdout], [], [], PATIENCE_S)[0]
         assert process.stdout.readline() == b"open\n"
+        first_said = process.stdout.readline() if compiles else b""
         time.sleep(lives_s)
         process.send_signal(signal.SIGKILL)
-        said = process.stdout.read().split(b"\n")[:-1]  # a cut last line acknowledges nothing
+        said = (first_said + process.stdout.read()).split(b"\n")
+        said.pop()  # a cut last line acknowledges nothing
     return [int(line) for line in said]
 
 
@@ -71,9 +76,10 @@ def killed(folder: Path, times: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     acknowledged = stored = 0
     with contextlib.chdir(folder.parent):
-        for _ in range(times):
+        for turn in range(times):
             again = max(0, acknowledged - RESENT)
-            said = run_and_kill(folder, again, float(rng.uniform(0, LONGEST_S)))
+            lives_s = float(rng.uniform(0, LONGEST_S))
+            said = run_and_kill(folder, again, lives_s, compiles=turn == 0)
             acknowledged = max([acknowledged, *(batch + 1 for batch in said)])
             stored = check(folder, acknowledged)
     assert acknowledged > times  # it was under load

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import importlib
 import io
 import os
 import sys
@@ -15,8 +14,9 @@ import click
 
 from tagcf import __version__
 from tagcf.cli.usage import choose_asked_language, show_usage
+from tagcf.cli.verbs import Verbs
 from tagcf.errors import TagCFError
-from tagcf.text import did_you_mean, say
+from tagcf.text import say
 
 # Verb -> (module, command). A verb that does not work yet is not here.
 VERBS = {
@@ -43,21 +43,7 @@ VERBS = {
 PLAIN = {"−": "-", "–": "-", "—": "-", "…": "...", "\u00a0": " ", "\u2009": " ", "“": '"', "”": '"'}
 
 
-class _Verbs(click.Group):
-    """Verbs in the order of the work, loaded lazily, with "did you mean"."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            ctx.fail(say("cli.unknown_verb", name=cmd_name, hint=did_you_mean(cmd_name, VERBS)))
-        module, name = VERBS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tagcf")
 def tagcf() -> None:
     """Which tags cause which behaviour, for whom, how sure."""
@@ -72,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="tagcf")
     choose_asked_language(sys.argv[1:] if arguments is None else arguments)
+    stdout = sys.stdout
     try:
         code = tagcf.main(args=arguments, prog_name="tagcf", standalone_mode=False)
     except TagCFError as error:
@@ -82,9 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as left:
+        # Where nobody reads on (`tagcf … | head`), rich leaves so, and click with another stdout.
+        unread = sys.stdout is not stdout or isinstance(left.__context__, BrokenPipeError)
+        sys.exit(0 if unread else left.code)
     except MemoryError as full:
         click.echo(f"{say('cli.error')}{say('error.no_memory', detail=full)}", err=True)
         sys.exit(1)

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
-from tagcf.text import did_you_mean, say
+from tagcf.cli.verbs import Verbs
 
 # Verb -> (module, command). A verb that does not work yet is not here.
 LIVE_VERBS = {
     "danmaku": ("tagcf.cli.live_danmaku", "danmaku"),
+    "host": ("tagcf.cli.live_host", "host"),
+    "guide": ("tagcf.cli.live_host", "guide"),
+    "draft": ("tagcf.cli.live_host", "draft"),
+    "interest": ("tagcf.cli.live_interest", "interest"),
+    "match": ("tagcf.cli.live_match", "match"),
     "replay": ("tagcf.cli.live_replay", "replay"),
+    "path": ("tagcf.cli.live_path", "path"),
+    "resonance": ("tagcf.cli.live_path", "resonance_"),
+    "companion": ("tagcf.cli.live_companion", "companion"),
 }
 
 
-class _LiveVerbs(click.Group):
-    """Verbs loaded lazily, with "did you mean"."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(LIVE_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in LIVE_VERBS:
-            hint = did_you_mean(cmd_name, LIVE_VERBS)
-            ctx.fail(say("cli.unknown_verb", name=cmd_name, hint=hint))
-        module, name = LIVE_VERBS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-
-@click.group(cls=_LiveVerbs)
+@click.group(cls=Verbs, verbs=LIVE_VERBS)
 def live() -> None:
     """Live rooms: what viewers say and want, as it happens."""

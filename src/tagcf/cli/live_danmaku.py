@@ -16,6 +16,7 @@ import click
 
 from tagcf.cli.options import lang_option
 from tagcf.cli.talk import tell
+from tagcf.errors import ServerError
 from tagcf.live.danmaku.lexicon import TextLanguage
 from tagcf.live.danmaku.meaning import Meaning
 from tagcf.live.danmaku.read import DanmakuReader, read_danmaku
@@ -61,11 +62,16 @@ def danmaku(text_lang: TextLanguage, using: Using, folder: Path) -> None:
     """
     hear_ctrl_c()
     broken = Broken()
+    answered = 0
     with ExitStack() as open_until_done:
         reader = READERS[using](folder, open_until_done)
         try:
             for batch in batches(sys.stdin.buffer, broken):
                 print_readings(batch, text_lang, reader)
+                answered += len(batch)
+        except ServerError:
+            tell("live_danmaku.answered", count=answered, next=answered + 1)
+            raise
         except BrokenPipeError:  # who reads the answers has enough of them
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     broken.tell_rest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,13 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from tagcf.cli.json_text import echo_json
+from tagcf.cli.live_tables import echo_answer, read_told
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.cli.talk import tell
-from tagcf.data.workspace import open_workspace
+from tagcf.live.kept import open_kept
 from tagcf.live.replay import LATE, Alarm, Replayed
 from tagcf.live.replay import replay as play
-from tagcf.live.rooms.workspace import LiveTables, read_live
+from tagcf.live.stream import LiveStream
 from tagcf.text import say, visible
 
 SHOWN = 30  # highlights in the printed table
@@ -25,17 +26,28 @@ SHOWN = 30  # highlights in the printed table
 @click.command("replay")
 @folder_argument
 @click.option("--speed", type=float, default=None, help="times as fast as it was recorded")
+@click.option(
+    "--keep", is_flag=True, help="keep events and interests in DIR/out/live, as they come"
+)
 @json_option
 @lang_option
-def replay(*, folder: Path, speed: float | None, as_json: bool) -> None:
-    """Play the live stream of DIR: highlights, switches of interest, who may buy."""
-    tables = read_live(open_workspace(folder))
-    _tell_faults(tables)
-    found = play(tables, speed=speed, on_alarm=None if speed is None else _tell_alarm)
+def replay(*, folder: Path, speed: float | None, keep: bool, as_json: bool) -> None:
+    """Play the live stream of DIR: highlights, switches of interest, who may buy.
+
+    With --keep every event goes through the log and the interest state that a platform's own stream
+    would go through; what is there already is not counted again.
+    """
+    workspace, tables = read_told(folder)
+    with ExitStack() as until_played:
+        stream = until_played.enter_context(open_kept(workspace, tables)) if keep else None
+        alarm = None if speed is None else _tell_alarm
+        found = play(tables, speed=speed, on_alarm=alarm, into=stream)
+        if stream is not None:
+            _tell_kept(stream, folder)
     if found.late:
         tell("live_rooms.late", count=f"{found.late:,}", seconds=LATE)
     if as_json:
-        echo_json(answer(found))
+        echo_answer(workspace, answer(found))
     else:
         _print(found)
     tell(
@@ -82,19 +94,15 @@ def answer(found: Replayed) -> dict[str, object]:
     }
 
 
-def _tell_faults(tables: LiveTables) -> None:
-    if tables.bad.count:
-        tell("live_rooms.bad_rows", count=f"{tables.bad.count:,}")
-        for one in tables.bad.examples[:5]:
-            tell("live_rooms.bad_row", what=one.worded())
-    if tables.repeated:
-        tell("live_rooms.repeated", count=f"{tables.repeated:,}")
-    if tables.bad_segments:
-        tell("live_rooms.bad_segments", count=f"{tables.bad_segments:,}")
-    if tables.segments is None:
-        tell("live_rooms.no_segments")
-    if tables.tags is None:
-        tell("live_rooms.no_tags")
+def _tell_kept(stream: LiveStream, folder: Path) -> None:
+    counts = stream.log.counts
+    tell(
+        "live_interest.kept",
+        path=stream.folder,
+        folder=folder,
+        fresh=f"{counts.fresh:,}",
+        repeated=f"{counts.repeated:,}",
+    )
 
 
 def _tell_alarm(alarm: Alarm) -> None:

@@ -17,13 +17,15 @@ from tagcf.live.rooms.purchase import find_moments, shipped_intent
 from tagcf.live.rooms.seconds import WATCHING, RoomSeconds, Seconds, join_seconds
 from tagcf.live.rooms.segments import RoomSegments, cut_rooms
 from tagcf.live.rooms.workspace import LiveTables
-from tagcf.live.wire import kept
+from tagcf.live.stream import LiveStream
+from tagcf.live.wire.batch import cut
 from tagcf.types import Floats
 from tagcf.types.live import ACTIONS, Keys, LiveEvents
 
 LATE = 600  # seconds by which a recorded event may come after the newest
 PATIENCE = 10  # the same for alarms, which cannot wait
-CHUNK = 1_000  # events handed over at a time
+CHUNK = 1_000  # events handed over at a time, where somebody waits for what they say
+WHOLE = 100_000  # where nobody does
 
 
 class Alarm(NamedTuple):
@@ -71,6 +73,7 @@ def replay(
     *,
     speed: float | None = None,
     on_alarm: Callable[[Alarm], None] | None = None,
+    into: LiveStream | None = None,
 ) -> Replayed:
     """Play a stream in the order in which it arrived.
 
@@ -80,6 +83,8 @@ def replay(
         Times as fast as it was recorded; ``None``: as fast as it goes.
     on_alarm
         Called while the stream plays, when a room begins to burst.
+    into
+        Log and interest state that every event goes through on its way.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def replay(
         _no_segments() if tables.segments is None else tables.segments, tables.tags
     )
     rooms = names_of(tables.events, "room")
-    seconds, late = _play(tables.events, rooms, speed, on_alarm)
+    seconds, late = _play(tables.events, rooms, speed, on_alarm, into)
     bursts = find_bursts(seconds)
     return Replayed(
         name_bursts(bursts, seconds.rooms, rooms, segments),
@@ -130,6 +135,7 @@ def _play(
     rooms: dict[int, str],
     speed: float | None,
     on_alarm: Callable[[Alarm], None] | None,
+    into: LiveStream | None,
 ) -> tuple[Seconds, int]:
     """Hand the events over in pieces: for highlights with patience, for alarms at once."""
     watching = np.isin(events.action, [ACTIONS.index(name) for name in WATCHING])
@@ -139,12 +145,14 @@ def _play(
     watch = HighlightWatch()
     parts: list[Seconds] = []
     begun, first = time.monotonic(), float(events.ts[0])
-    step = CHUNK if speed is not None or on_alarm is not None else len(events)
+    step = CHUNK if speed is not None or on_alarm is not None else WHOLE
     for at in range(0, len(events), step):
-        piece = _slice(events, at, at + step)
+        piece = cut(events, at, at + step)
         if speed is not None:
             due = begun + (float(np.median(piece.ts)) - first) / speed
-            time.sleep(max(0.0, due - time.monotonic()))
+            time.sleep(max(0.0, due - time.monotonic()))  # the stream's own pace
+        if into is not None:
+            into.append(piece)
         parts.append(slow.update(piece))
         if on_alarm is not None:
             counted = quick.update(piece)
@@ -153,14 +161,6 @@ def _play(
                 on_alarm(Alarm(name, float(one.since), float(one.at)))
     parts.append(slow.finish())
     return join_seconds(parts), slow.late
-
-
-def _slice(events: LiveEvents, start: int, stop: int) -> LiveEvents:
-    if start == 0 and stop >= len(events):
-        return events
-    inside = np.zeros(len(events), np.bool_)
-    inside[start:stop] = True
-    return kept(events, inside)
 
 
 def _switches(tables: LiveTables) -> tuple[Switch, ...]:

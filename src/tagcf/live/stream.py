@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from tagcf.errors import DataError, OutputError
+from tagcf.errors import DataError, OutputError, TagCFError
 from tagcf.live.interest import InterestEngine
 from tagcf.live.interest.snapshot import newest
 from tagcf.live.log import Appended, GroupCommit, LiveLog
@@ -20,6 +20,7 @@ from tagcf.live.wire import BadEvents, Event, decode, from_rows, from_table, kep
 from tagcf.types import TagMatrix
 from tagcf.types.live import LiveEvents
 
+SNAPSHOT_EVERY = 10_000_000  # events; to take them in again takes some seconds
 Sent = bytes | LiveEvents | pa.Table | Sequence[Event] | Sequence[dict[str, Any]]
 
 
@@ -63,10 +64,18 @@ class LiveStream:
                edits.jsonl   what users said of their own interests
     """
 
-    def __init__(self, folder: Path, log: LiveLog, make: Callable[[], InterestEngine]) -> None:
-        self.folder, self.log = folder, log
-        self._make = make
+    def __init__(
+        self,
+        folder: Path,
+        log: LiveLog,
+        engine: InterestEngine,
+        snapshot_every: int | None = SNAPSHOT_EVERY,
+    ) -> None:
+        self.folder, self.log, self.engine = folder, log, engine
+        self.snapshot_error: TagCFError | None = None  # of the last one, where it failed
+        self._every = snapshot_every
         self.recovered = self._recover()
+        self._tried = self.recovered.snapshot
 
     @classmethod
     def open(
@@ -77,6 +86,7 @@ class LiveStream:
         group: GroupCommit | None = None,
         window: int = WINDOW,
         late_after_s: float = LATE_S,
+        snapshot_every: int | None = SNAPSHOT_EVERY,
         **engine: Any,
     ) -> Self:
         """Open a stream, or begin one: the newest snapshot, then the events after it.
@@ -85,6 +95,10 @@ class LiveStream:
         ----------
         group, window, late_after_s
             Of the log; see `LiveLog` and `GroupCommit`.
+        snapshot_every
+            Events after which a snapshot is written while events come, which wait meanwhile.
+            ``None``: only when the stream is closed. Where the disk refuses one, `snapshot_error`
+            says why, events go on, and the next is tried as many events later.
         **engine
             Of the engine; see `InterestEngine`.
 
@@ -99,9 +113,8 @@ class LiveStream:
         home = Path(folder)
         log = LiveLog.open(home / "log", group=group, window=window, late_after_s=late_after_s)
         try:
-            return cls(
-                home, log, lambda: InterestEngine(tags, edits=home / "edits.jsonl", **engine)
-            )
+            edits = home / "edits.jsonl"
+            return cls(home, log, InterestEngine(tags, edits=edits, **engine), snapshot_every)
         except BaseException:
             log.close()
             raise
@@ -135,6 +148,8 @@ class LiveStream:
         if len(new):
             self.engine.update(new)
         self._counted = appended.offset
+        if self._every is not None and appended.offset - self._tried >= self._every:
+            self._try_snapshot()
         return appended
 
     def commit(self) -> int:
@@ -165,6 +180,16 @@ class LiveStream:
     ) -> None:
         self.close(snapshot=error is None)
 
+    def _try_snapshot(self) -> None:
+        """Write a snapshot that nobody asked for: the events are safe without it."""
+        self._tried = self._counted
+        offset = self.commit()
+        try:
+            self.engine.save(self.folder / "snapshots", offset)
+            self.snapshot_error = None
+        except OutputError as error:
+            self.snapshot_error = error
+
     @contextmanager
     def _in_step(self) -> Iterator[None]:
         """Where the log goes back to its last commit, let the state follow."""
@@ -172,12 +197,12 @@ class LiveStream:
             yield
         except OutputError:
             if self.log.offset < self._counted:
+                self.engine.restart()
                 self._recover()
             raise
 
     def _recover(self) -> Recovered:
         home = self.folder / "snapshots"
-        self.engine = self._make()
         start = self.engine.load(home) if newest(home) is not None else 0
         if start > self.log.offset:
             raise DataError(

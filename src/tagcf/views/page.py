@@ -29,7 +29,7 @@ def render_report(facts: ReportFacts, first: Language) -> str:
     """Return the HTML of the report; `first` is the language that it opens in."""
     order: list[Language] = ["en", "zh"] if first == "en" else ["zh", "en"]
     pages = [(language, _in_language(language, facts)) for language in order]
-    template = _environment().get_template("report.html.j2")
+    template = page_environment().get_template("report.html.j2")
     page = template.render(
         first=first,
         title=facts.title,
@@ -45,15 +45,17 @@ def _in_language(language: Language, facts: ReportFacts) -> Markup:
 
 def _one_page(language: Language, facts: ReportFacts) -> Markup:
     choose_language(language)
-    body = _environment().get_template("page.html.j2").render(report=report_view(facts))
-    return Markup(_HAN_AFTER_NUMBER.sub(_unbroken, body))  # noqa: S704 - autoescaped
+    body = page_environment().get_template("page.html.j2").render(report=report_view(facts))
+    return Markup(unbroken(body))  # noqa: S704 - autoescaped
 
 
-def _unbroken(found: re.Match[str]) -> str:
-    return found[0].replace(" ", "\N{NO-BREAK SPACE}")
+def unbroken(body: str) -> str:
+    """Keep Chinese measure words on the line of their number."""
+    return _HAN_AFTER_NUMBER.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), body)
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Templates, with what they draw by."""
     environment = Environment(
         loader=PackageLoader("tagcf.views"),
         autoescape=True,

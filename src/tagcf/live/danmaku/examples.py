@@ -32,6 +32,10 @@ class Examples:
     writer: NDArray[np.str_]  # (n,)
     importance: NDArray[np.float64]  # (n,)
 
+    def texts_of_writers(self) -> pl.Series:
+        """Return the lines without the terms of the lexicon."""
+        return self.texts.filter(pl.Series(self.writer != "term"))
+
     def of(self, chosen: NDArray[np.bool_]) -> Examples:
         """Return some of them."""
         return Examples(

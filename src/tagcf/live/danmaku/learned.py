@@ -17,6 +17,7 @@ from tagcf.live.danmaku.hashed.kernels import add_weights, fill_table
 from tagcf.live.danmaku.labels import HEADS, Chances
 from tagcf.live.danmaku.lexicon import TextLanguage
 from tagcf.live.danmaku.linear import Softmax, Weights, fit_softmax
+from tagcf.live.danmaku.network import Network
 
 FILE = "weights.npz"
 FEWEST = 2  # examples that a feature must occur in
@@ -67,8 +68,7 @@ class Shipped:
     version: str  # of what it was learned from
     words: LineModel
     heat: Weights  # (3,) scores of a head are divided by it before they become chances
-    meaning: Weights  # (512, K) on the sentence embedding
-    meaning_bias: Weights  # (K,)
+    meaning: Network  # on the sentence embedding
     shares: Weights  # (3, 2) of words and meaning in the fused scores of a head
 
 
@@ -82,8 +82,10 @@ def write_shipped(shipped: Shipped) -> bytes:
         weights=shipped.words.weights.astype(np.float16),
         bias=shipped.words.bias,
         heat=shipped.heat,
-        meaning=shipped.meaning.astype(np.float16),
-        meaning_bias=shipped.meaning_bias,
+        inner=shipped.meaning.inner.astype(np.float16),
+        inner_bias=shipped.meaning.inner_bias,
+        outer=shipped.meaning.outer.astype(np.float16),
+        outer_bias=shipped.meaning.outer_bias,
         shares=shipped.shares,
     )
     return content.getvalue()
@@ -99,8 +101,12 @@ def shipped_model() -> Shipped:
             version=str(kept["version"]),
             words=line_model(kept["known"], weights, kept["bias"]),
             heat=kept["heat"],
-            meaning=kept["meaning"].astype(np.float32),
-            meaning_bias=kept["meaning_bias"],
+            meaning=Network(
+                kept["inner"].astype(np.float32),
+                kept["inner_bias"],
+                kept["outer"].astype(np.float32),
+                kept["outer_bias"],
+            ),
             shares=kept["shares"],
         )
 

@@ -32,7 +32,7 @@ class Meaning:
         """Return calibrated chances of every label of every head."""
         shipped = shipped_model()
         words = by_head(shipped.words(texts, lang))
-        meaning = by_head(embedded(texts, self.batch) @ shipped.meaning + shipped.meaning_bias)
+        meaning = by_head(shipped.meaning(embedded(texts, self.batch)))
         intent, sentiment, emotion = (
             softmax(share[0] * one + share[1] * other)
             for share, one, other in zip(shipped.shares, words, meaning, strict=True)

@@ -14,7 +14,7 @@ from tagcf.live.danmaku.linear import softmax
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The fast reader: no weights beyond half a megabyte, no network."""
+    """The fast reader: a sum of learned weights, nothing beyond this package."""
 
     def chances(self, texts: pl.Series, lang: TextLanguage) -> tuple[Chances, Chances, Chances]:
         """Return calibrated chances of every label of every head."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tagcf.errors import DataError, SettingsError
-from tagcf.live.dynamics import kernels
+from tagcf.live.dynamics.symbols.kernels import N_LEVELS, N_SYMBOLS
 from tagcf.types import Floats
 
 STRENGTHS = (0.4, 0.5, 0.7, 1.0)  # what a level stands for
@@ -55,7 +55,7 @@ class Evidence:
     false_alarms: float = 1.0
 
     def __post_init__(self) -> None:
-        expected = (kernels.N_SYMBOLS, kernels.N_LEVELS)
+        expected = (N_SYMBOLS, N_LEVELS)
         if self.table.shape != expected:
             raise DataError("live_dynamics.bad_evidence", found=self.table.shape, expected=expected)
         if not 0 < self.threshold < 1:
@@ -79,7 +79,7 @@ _NUMBERS = ("pace", "most", "search", "pull", "power", "threshold", "false_alarm
 
 def no_evidence(**settings: float) -> Evidence:
     """Return the table before anything is learned."""
-    return Evidence(np.zeros((kernels.N_SYMBOLS, kernels.N_LEVELS)), **settings)
+    return Evidence(np.zeros((N_SYMBOLS, N_LEVELS)), **settings)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a user will want next, and what they have never touched and may come to love.
+"""What a user will want next.
 
 A conditional logit (McFadden 1974) over tags. Its features are logarithms of running shares: how
 often interests moved from the present tag to another, among all users and for this one, what the
@@ -126,30 +126,6 @@ class NextInterest:
         self._squares += slope * slope
         self.weights += self.rate * slope / np.sqrt(self._squares)
         self._count(user, ts, source, target)
-
-    def may_love(
-        self, user: int, k: int = 5, touched: float = 0.02
-    ) -> tuple[tuple[int, float], ...]:
-        """Return tags that the user has hardly touched and may come to love, with scores.
-
-        Loved tags lead to others: in one move or two, along everybody's moves and the logic graph.
-        """
-        own = self._own[user] / max(self._own[user].sum(), 1.0)
-        leads = self._leads()
-        score = own @ leads + 0.5 * own @ leads @ leads
-        score = np.where(own < touched, score, -1.0)
-        best = np.argsort(-score, kind="stable")[:k]
-        return tuple((int(t), float(score[t])) for t in best if score[t] >= 0)
-
-    def _leads(self) -> Floats:
-        """(T, T) rows sum to one."""
-        popular = self._popular / self._popular.sum()
-        leads = self._moves / (self._moves.sum(axis=1, keepdims=True) + 1)
-        if self.logic is not None:
-            leads = leads + self.logic / np.maximum(self.logic.sum(axis=1, keepdims=True), 1)
-        leads = leads / np.sqrt(popular)  # what everybody goes to anyway says less
-        whole: Floats = leads / np.maximum(leads.sum(axis=1, keepdims=True), 1e-12)
-        return whole
 
     def _count(self, user: int, ts: float, source: int, target: int) -> None:
         self._moves[source, target] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tagcf.live.dynamics.coming import ComingTag
 from tagcf.live.dynamics.next_interest import NextTag
 from tagcf.text import language, say
 from tagcf.types import Tag
@@ -20,6 +21,15 @@ def next_sentence(told: NextTag, tag: Tag) -> str:
     because = say(f"live_dynamics.because_{told.because.replace(' ', '_')}")
     percent = round(100 * told.probability)
     return say("live_dynamics.may_want", tag=_name(tag), percent=percent, because=because)
+
+
+def coming_sentence(told: ComingTag, tag: Tag, days: int = 30) -> str:
+    """Say what may come to be loved, and why."""
+    because = say(f"live_dynamics.because_{told.because.replace(' ', '_')}")
+    percent = round(100 * told.probability)
+    return say(
+        "live_dynamics.may_love", tag=_name(tag), percent=percent, days=days, because=because
+    )
 
 
 def phase_sentence(phase: str, probability: float) -> str:

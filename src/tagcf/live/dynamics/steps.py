@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.live.dynamics import kernels
 from tagcf.live.dynamics.content import contents_of
+from tagcf.live.dynamics.content.kernels import fill_air
 from tagcf.live.dynamics.evidence import Evidence
+from tagcf.live.dynamics.symbols.kernels import N_LEVELS, kinds_of, levels_of
 from tagcf.live.interest.content import Shelf
 from tagcf.types import Floats
 from tagcf.types.live import LiveEvents
@@ -30,13 +31,13 @@ class Stage:
     level: NDArray[np.int8]
     prior: Single  # (T,) chance that somebody wants a tag, before any event
     begins: float  # epoch seconds of the first minute on air
-    air: Single  # (minutes + 1, T) rooms on air over their pull for who searches the tag
     ratios: Single  # (minutes + 1, T) of a showing that lacks the tag; the last row is 1
+    lift: Single  # (minutes + 1, T, levels) what that is multiplied by where it has the tag
 
     @property
     def unknown(self) -> int:
         """The minute that stands for not knowing what was on air."""
-        return len(self.air) - 1
+        return len(self.ratios) - 1
 
     def minutes(self, ts: Floats) -> Rows:
         """(n,) minutes on air."""
@@ -71,17 +72,16 @@ def stage_of(shelf: Shelf, evidence: Evidence, prior: Floats | None = None) -> S
     """
     strength = shelf.strength
     level = np.empty(strength.nnz, np.int8)
-    kernels.levels_of(strength.data, level)
+    levels_of(strength.data, level)
     indptr, tag = strength.indptr.astype(np.int64), strength.indices.astype(np.int16)
     begins, air = _on_air(shelf, evidence, indptr, tag, level)
-    ratios = ((1 - evidence.search + evidence.search * air) ** evidence.power).astype(np.float32)
-    ratios[-1] = 1.0
+    ratios, lift = _showings(air, evidence)
     if prior is None:
         prior = np.zeros(strength.shape[1])
-        prior[tag[level == kernels.N_LEVELS - 1]] = 1.0
+        prior[tag[level == N_LEVELS - 1]] = 1.0
         prior += 1e-3
     whole = (prior / prior.sum()).astype(np.float32)
-    return Stage(shelf, indptr, tag, level, whole, begins, air, ratios)
+    return Stage(shelf, indptr, tag, level, whole, begins, ratios, lift)
 
 
 def _on_air(
@@ -101,11 +101,22 @@ def _on_air(
     minute = np.arange(len(which)) - np.repeat(lasts.cumsum() - lasts, lasts) + first[which]
     n_minutes = int(minute.max(initial=0)) + 1
     pull, rooms = np.zeros((n_minutes, n_tags)), np.zeros(n_minutes)
-    kernels.fill_air(minute, content[which], indptr, tag, level, evidence.push, pull, rooms)
+    fill_air(minute, content[which], indptr, tag, level, evidence.push, pull, rooms)
     air = np.ones((n_minutes + 1, n_tags), np.float32)
     several = rooms > 1
     air[:-1][several] = rooms[several, None] / (rooms[several, None] + pull[several])
     return begins, air
+
+
+def _showings(air: Single, evidence: Evidence) -> tuple[Single, Single]:
+    """`ratios` and `lift` of a stage; in the last minute, which is not known, all are 1."""
+    searched = np.float32(evidence.search) * air
+    usual = np.float32(1 - evidence.search)
+    power, push = np.float32(evidence.power), evidence.push.astype(np.float32)
+    ratios = (usual + searched) ** power
+    lift = (usual + searched[:, :, None] * push) ** power / ratios[:, :, None]
+    ratios[-1], lift[-1] = 1.0, 1.0
+    return ratios, lift
 
 
 def steps_of(events: LiveEvents, user: Rows, stage: Stage) -> Steps:
@@ -113,13 +124,13 @@ def steps_of(events: LiveEvents, user: Rows, stage: Stage) -> Steps:
     order = np.argsort(events.ts, kind="stable")
     ts = events.ts[order]
     kind = np.empty(len(events), np.int64)
-    kernels.kinds_of(events.action, np.nan_to_num(events.value), kind)
+    kinds_of(events.action, np.nan_to_num(events.value), kind)
     return Steps(
         event=order,
         user=user[order],
         content=contents_of(events, stage.shelf)[order],
         kind=kind[order],
-        tick=np.clip((ts - ORIGIN) * kernels.TICKS, 0, 2**31 - 1).astype(np.int64),
+        tick=np.clip(ts - ORIGIN, 0, 2**31 - 1).astype(np.int64),
         minute=stage.minutes(ts),
     )
 

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tagcf.live.dynamics import kernels
+from tagcf.live.dynamics.belief import kernels
 from tagcf.live.dynamics.evidence import Evidence, default_evidence
 from tagcf.live.dynamics.steps import Single, Stage, Steps, first_of_each, stage_of, steps_of
 from tagcf.live.interest.content import Shelf, shelve
@@ -68,10 +68,9 @@ class SwitchDetector:
         self.evidence = chosen if threshold is None else replace(chosen, threshold=threshold)
         self.stage: Stage = stage_of(content, self.evidence, prior)
         self._gain = np.exp(self.evidence.table).astype(np.float32)
-        self._push = self.evidence.push.astype(np.float32)
         self._slots = np.zeros((2 * FIRST_USERS, 2), np.uint64)
         self._users = 0
-        self._lines: Single = np.zeros((0, 2 * len(self.stage.prior) + kernels.EXTRA), np.float32)
+        self._lines: Single = np.zeros((0, kernels.width_of(len(self.stage.prior))), np.float32)
 
     def update(self, events: LiveEvents) -> Switches:
         """Take in events, which may be out of order within the batch; return the switches told."""
@@ -96,15 +95,12 @@ class SwitchDetector:
             stage.tag,
             stage.level,
             self._gain,
-            stage.air,
+            stage.lift,
             stage.ratios,
-            self._push,
             stage.prior,
             (evidence.pace, evidence.most),
-            (evidence.search, evidence.power),
             np.float32(evidence.threshold),
-            self._lines,
-            self._lines.view(np.int32),
+            *_views(self._lines),
             at,
             tags,
             sure,
@@ -113,16 +109,20 @@ class SwitchDetector:
 
     def beliefs(self, users: Keys) -> Single:
         """(n, T) chance of each tag to be what a user wants now, as of their last event."""
-        out = np.empty((len(users), len(self.stage.prior)), np.float32)
-        kernels.beliefs(self._lines, find_all(self._slots, users), self.stage.prior, out)
+        return self.beliefs_at(find_all(self._slots, users))
+
+    def beliefs_at(self, rows: NDArray[np.int64]) -> Single:
+        """As `beliefs`, of users by their rows, −1 where unknown."""
+        out = np.empty((len(rows), len(self.stage.prior)), np.float32)
+        kernels.beliefs(self._lines, self._lines.view(np.uint16), rows, self.stage.prior, out)
         return out
 
     def reserve(self, n_users: int) -> None:
         """Make room for so many users, so that memory need not grow under way."""
         if n_users > len(self._lines):
-            lines = np.empty((n_users, self._lines.shape[1]), np.float32)
+            lines = _aligned(n_users, self._lines.shape[1])
             lines[: self._users] = self._lines[: self._users]
-            kernels.begin(lines, lines.view(np.int32), self._users, n_users, self.stage.prior)
+            kernels.begin(*_views(lines), self._users, n_users, self.stage.prior)
             self._lines = lines
         if 2 * n_users > len(self._slots):
             slots = np.zeros((1 << (2 * n_users).bit_length(), 2), np.uint64)
@@ -145,6 +145,18 @@ class SwitchDetector:
     def memory_bytes(self) -> int:
         """Bytes held for users."""
         return self._lines.nbytes + self._slots.nbytes
+
+
+def _views(lines: Single) -> tuple[Single, NDArray[np.int32], NDArray[np.uint16]]:
+    """Return the same memory as the kernels read it."""
+    return lines, lines.view(np.int32), lines.view(np.uint16)
+
+
+def _aligned(n: int, width: int) -> Single:
+    """(n, width) float32 whose rows begin where lines of memory begin; not filled."""
+    whole = np.empty((n * width + kernels.PER_LINE) * 4, np.uint8)
+    skipped = -whole.ctypes.data % (4 * kernels.PER_LINE)
+    return whole[skipped : skipped + 4 * n * width].view(np.float32).reshape(n, width)
 
 
 def detect_switches(

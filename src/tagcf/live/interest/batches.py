@@ -40,10 +40,3 @@ def check_times(ts: Floats) -> None:
     if len(ts) and not (ts.min() > 0.0 and ts.max() < LAST_TIME):
         row = int(np.flatnonzero(~((ts > 0.0) & (ts < LAST_TIME)))[0])
         raise DataError("live_interest.bad_time", row=row + 1, value=ts[row])
-
-
-def empty_batch() -> Batch:
-    """Return room for one event."""
-    user, room, item, product, scene = np.zeros((5, 1), np.uint64)
-    one, action, value = np.zeros(1), np.zeros(1, np.uint8), np.zeros(1, np.float32)
-    return Batch(user, room, item, product, scene, one, action, value)

@@ -7,21 +7,19 @@ back in any order, as from a snapshot and the tail of a log.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
-from tagcf.data.workspace import write_text
-from tagcf.errors import OutputError, QuestionError
+from tagcf.errors import QuestionError
 from tagcf.live.interest.index.kernels import pair_key, put_all
 from tagcf.live.interest.reading.answers import Edit, EditKind
+from tagcf.live.interest.shared_lines import append_line, locked, read_lines, write_lines
 from tagcf.live.interest.state import no_resets
 from tagcf.live.interest.update.arrays import Resets
 from tagcf.live.wire.event import Id
@@ -36,6 +34,7 @@ class Edits:
     last: int = 0  # number of the last edit
     laid: dict[int, dict[str, Edit]] = field(default_factory=dict)  # set, boost, mute
     cleared: dict[int, dict[str | None, Edit]] = field(default_factory=dict)  # resets
+    _size: int = 0  # of the file as it was last read or written
 
     def apply(self, edit: Edit) -> None:
         """Put an edit into force."""
@@ -58,11 +57,20 @@ class Edits:
         """Append an edit to the file, so that it outlives the process."""
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(as_line(edit))
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path, edit)
+        self._size = self.path.stat().st_size
+
+    @contextmanager
+    def alone(self) -> Iterator[tuple[Edit, ...]]:
+        """Keep other processes from the file, and hand over what they have written meanwhile."""
+        if self.path is None:
+            yield ()
+            return
+        with locked(self.path):
+            size = self.path.stat().st_size if self.path.exists() else 0
+            news = read_edits(self.path) if size != self._size else []
+            self._size = size
+            yield tuple(edit for edit in news if edit.number > self.last)
 
     def of(self, user: int) -> tuple[Edit, ...]:
         """Edits of a user that are in force, in the order they were made."""
@@ -81,7 +89,9 @@ class Edits:
         self.laid.pop(user, None)
         self.cleared.pop(user, None)
         if self.path is not None and self.path.exists():
-            write_text(self.path, "".join(map(as_line, self.every())))
+            with locked(self.path):
+                left = [edit for edit in read_edits(self.path) if edit.user != user]
+                write_lines(self.path, left)
 
 
 class Editable(ABC):
@@ -122,11 +132,6 @@ class Editable(ABC):
         return self.edit(user, "reset", tag, 0.0, at)
 
 
-def as_line(edit: Edit) -> str:
-    """Return an edit as a line of JSON."""
-    return json.dumps(asdict(edit), ensure_ascii=False) + "\n"
-
-
 def read_edits(path: Path) -> list[Edit]:
     """Edits of a file, in order; a last line that was cut off while it was written is none.
 
@@ -135,20 +140,7 @@ def read_edits(path: Path) -> list[Edit]:
     OutputError
         Another line cannot be read.
     """
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")
-    edits = []
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            edits.append(msgspec.json.decode(line, type=Edit))
-        except msgspec.DecodeError as broken:
-            raise OutputError(
-                "live_interest.broken_edits", path=path, line=number, detail=broken
-            ) from broken
-    if lines[-1]:
-        write_text(path, "".join(map(as_line, edits)))
-    return edits
+    return read_lines(path, Edit, "live_interest.broken_edits")
 
 
 def resets_of(edits: Iterable[Edit], tag_at: dict[str, int]) -> Resets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -14,9 +15,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from tagcf.errors import DataError, UnknownNameError
+from tagcf.errors import DataError, OutputError, UnknownNameError
 from tagcf.live.interest import forgetting, snapshot
-from tagcf.live.interest.batches import LAST_TIME, AnyEvents, as_batch, check_times, empty_batch
+from tagcf.live.interest.batches import LAST_TIME, AnyEvents, as_batch, check_times
 from tagcf.live.interest.content import Shelf, restocked, shelve
 from tagcf.live.interest.edits import Editable, Edits, read_edits, resets_of
 from tagcf.live.interest.evidence import Weight, evidence_table, weight_rows
@@ -30,15 +31,17 @@ from tagcf.live.interest.reading.answers import (
 )
 from tagcf.live.interest.reading.explain import reason_of
 from tagcf.live.interest.reading.user import Blend, UserView, top_tags
-from tagcf.live.interest.state import Sizes, State, absorb, new_state
+from tagcf.live.interest.state import Sizes, State, absorb, new_state, ready
 from tagcf.live.interest.update.arrays import Batch
+from tagcf.live.interest.update.kernels import take_one
 from tagcf.live.wire.event import Id
-from tagcf.live.wire.keys import id_key, id_keys
+from tagcf.live.wire.keys import id_key, id_keys, id_text
 from tagcf.text import did_you_mean
 from tagcf.types import Floats, TagMatrix
 from tagcf.types.live import ACTIONS
 
 MINUTE, DAY = 60.0, 86_400.0
+AHEAD = 3_600.0  # seconds by which a client's clock may be ahead of ours
 HALF_LIVES = (30 * MINUTE, 7 * DAY, 90 * DAY)
 MIX = (0.5, 0.3, 0.2)
 _ACTION_AT = {action: at for at, action in enumerate(ACTIONS)}
@@ -116,7 +119,6 @@ class InterestEngine(Editable):
             )
         )
         self._weights: Floats = weight_rows(self.evidence)
-        self._one = empty_batch()
         file = Path(edits) if isinstance(edits, str | os.PathLike) else None
         self.edits_made = Edits(file, kept=edits is not None)
         for edit in read_edits(file) if file else cast("Sequence[Edit]", edits or ()):
@@ -164,13 +166,9 @@ class InterestEngine(Editable):
             )
         if not 0.0 < ts < LAST_TIME:
             raise DataError("live_interest.bad_time", row=1, value=ts)
-        one = self._one
-        one.user[0], one.action[0], one.ts[0], one.value[0] = id_key(user), at, ts, value
-        one.item[0] = 0 if item is None else id_key(item)
-        one.product[0] = 0 if product is None else id_key(product)
-        one.room[0] = 0 if room is None else id_key(room)
-        one.scene[0] = 0 if scene is None else id_key(scene)
-        absorb(self.state, one, self.shelf, self._weights)
+        held = ready(self.state, 1, self.shelf, self._weights)
+        where = (id_text(item), id_text(product), id_text(room), id_text(scene))
+        take_one(held, id_text(user), where, at, ts, value)
 
     def add_content(
         self,
@@ -246,10 +244,14 @@ class InterestEngine(Editable):
         key = np.uint64(id_key(user))
         return self.state.users.row(key) >= 0 or bool(self.edits_made.of(int(key)))
 
+    def knows_in(self, user: Id, scene: Id) -> bool:
+        """Whether anything that the user did in a scene counts there."""
+        return self._view(user, None, scene).in_scene
+
     @property
     def now(self) -> float:
-        """Newest event seen, epoch seconds."""
-        return float(self.state.tally.clock[0])
+        """Newest event seen, epoch seconds; no clock that runs ahead of ours moves it far."""
+        return min(float(self.state.tally.clock[0]), _latest())
 
     # what users say
 
@@ -269,10 +271,14 @@ class InterestEngine(Editable):
         if tag is not None:
             self._tag(tag)
         key = id_key(user)
-        stamp = forgetting.reset_time(self.state, np.uint64(key), self.now if at is None else at)
-        number = self.edits_made.last + 1 if number is None else number
-        made = Edit(number, key, kind, tag, float(amount), stamp)
-        self.edits_made.write(made)
+        with self.edits_made.alone() as others:
+            for edit in others:
+                self._enforce(edit)
+            stamp = self.now if at is None else at
+            stamp = forgetting.reset_time(self.state, np.uint64(key), stamp, _latest())
+            number = self.edits_made.last + 1 if number is None else number
+            made = Edit(number, key, kind, tag, float(amount), stamp)
+            self.edits_made.write(made)
         self._enforce(made)
         return made
 
@@ -315,11 +321,24 @@ class InterestEngine(Editable):
         """
         path, head = snapshot.find(Path(folder))
         snapshot.check_made_with(path, head.made_with, self.made_with())
-        state, beside = snapshot.load(self.state.sizes, path, head)
+        try:
+            state, beside = snapshot.load(self.state.sizes, path, head)
+        except OutputError:
+            if snapshot.newest(Path(folder)) == path:
+                raise
+            return self.load(folder)  # its writer has replaced it meanwhile
         position = find_all(self.shelf.arrays.slots, beside.content)
         snapshot.repoint(state.memory, position, state.users.used)
         self._take_over(state, beside.edits, beside.last_edit)
         return head.offset
+
+    def restart(self) -> None:
+        """Go back to before the first event; content and what users said stay."""
+        self.state = new_state(self.state.sizes)
+        for edit in self.edits_made.every():
+            if edit.kind == "reset":
+                forgetting.forget(self.state, edit, self.tag_at.get(edit.tag or ""))
+        self.state.resets = resets_of(self.edits_made.every(), self.tag_at)
 
     def memory_bytes(self) -> int:
         """Bytes that the users and scenes so far take."""
@@ -379,6 +398,11 @@ class InterestEngine(Editable):
             tag = None if edit.tag is None else self.tag_at.get(edit.tag)
             forgetting.forget(self.state, edit, tag)
             self.state.resets = resets_of(self.edits_made.every(), self.tag_at)
+
+
+def _latest() -> float:
+    """Latest time that is believed: an hour ahead, as some clocks are."""
+    return time.time() + AHEAD
 
 
 def _blend(

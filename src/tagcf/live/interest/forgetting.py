@@ -17,10 +17,14 @@ from tagcf.live.interest.reading.answers import Edit
 from tagcf.live.interest.state import State, make_room
 
 
-def reset_time(state: State, user: np.uint64, at: float) -> float:
-    """Time of an edit: no earlier than the user's newest event, which it has been made after."""
+def reset_time(state: State, user: np.uint64, at: float, latest: float) -> float:
+    """Time of an edit: no earlier than the user's newest event, which it has been made after.
+
+    An event from after `latest` has a wrong clock, and moves no edit.
+    """
     row = state.users.row(user)
-    return at if row < 0 else max(at, float(state.users.rows.about[row, NEWEST]))
+    newest = 0.0 if row < 0 else float(state.users.rows.about[row, NEWEST])
+    return max(at, newest) if newest <= latest else at
 
 
 def forget(state: State, edit: Edit, tag: int | None) -> None:

@@ -24,10 +24,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
-from tagcf.data.workspace import write_text
 from tagcf.errors import OutputError, ServerError, TagCFError
 from tagcf.live.interest.batches import AnyEvents, as_batch
-from tagcf.live.interest.edits import Editable, Edits, as_line, read_edits
+from tagcf.live.interest.edits import Editable, Edits, read_edits
 from tagcf.live.interest.engine import InterestEngine
 from tagcf.live.interest.index.kernels import jump, jump_all
 from tagcf.live.interest.layout import Layout, read_layout, write_layout
@@ -175,10 +174,7 @@ class ShardedEngine(Editable):
     def unlearn(self, user: Id) -> bool:
         """Remove a user and all that they did and said; see `InterestEngine.unlearn`."""
         found: bool = self._ask(user, "unlearn")
-        path = self.folder / "edits.jsonl"
-        left = [edit for edit in read_edits(path) if edit.user != id_key(user)]
-        if path.exists():
-            write_text(path, "".join(map(as_line, left)))
+        self._edits.drop(id_key(user))
         return found
 
     def add_content(

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from tagcf.data.store import remove_abandoned
 from tagcf.errors import OutputError
-from tagcf.live.interest.edits import as_line
 from tagcf.live.interest.index.kernels import put_all
 from tagcf.live.interest.index.rows import Table
 from tagcf.live.interest.reading.answers import Edit
+from tagcf.live.interest.shared_lines import as_line
 from tagcf.live.interest.state import Sizes, State, make_room, new_state
 from tagcf.live.interest.update.arrays import Memory
 from tagcf.types.live import Keys

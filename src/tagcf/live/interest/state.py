@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import is_
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from tagcf.live.interest.update.arrays import (
     Single,
     Tally,
     chosen,
+    empty_batch,
 )
-from tagcf.live.interest.update.kernels import take
+from tagcf.live.interest.update.kernels import Held, hold, take_batch
 from tagcf.types import Floats
 
 SLICE = 8192  # events after which the indexes may have to grow
@@ -62,7 +64,8 @@ class State:
     resets: Resets
     tally: Tally
     scratch: Scratch
-    live: Live | None = None  # all of these for the compiled code; made anew when an index grows
+    held: Held | None = None  # all of these for the compiled code; made anew when one is replaced
+    held_with: tuple[object, ...] = ()
 
 
 def new_state(sizes: Sizes) -> State:
@@ -90,13 +93,21 @@ def no_resets() -> Resets:
 
 def absorb(state: State, batch: Batch, shelf: Shelf, weights: Floats) -> None:
     """Let a batch change the state; `state.tally` counts what became of its events."""
-    rates, pair_rates = state.sizes.rates
     for first in range(0, len(batch.ts), SLICE):
         part = batch if len(batch.ts) <= SLICE else chosen(batch, slice(first, first + SLICE))
-        make_room(state, len(part.ts))
-        if state.live is None:
-            state.live = live_arrays(state)
-        take(part, weights, shelf.arrays, state.live, rates, pair_rates, state.resets)
+        take_batch(ready(state, len(part.ts), shelf, weights), part)
+
+
+def ready(state: State, n: int, shelf: Shelf, weights: Floats) -> Held:
+    """Return the state for the compiled code, with room for `n` more users and pairs."""
+    make_room(state, n)
+    parts = (state.users, state.pairs, state.scenes, state.resets, shelf, weights)
+    if state.held is None or not all(map(is_, parts, state.held_with)):
+        arrays = live_arrays(state)
+        rates = state.sizes.rates
+        state.held = hold(weights, shelf.arrays, arrays, *rates, state.resets, empty_batch())
+        state.held_with = parts
+    return state.held
 
 
 def live_arrays(state: State) -> Live:
@@ -137,10 +148,6 @@ def new_scratch(n_scales: int) -> Scratch:
 
 def make_room(state: State, newcomers: int) -> None:
     """Give the indexes slots for so many more keys."""
-    before = (state.users, state.pairs, state.scenes)
     state.users = grown(state.users, newcomers)
     state.pairs = grown(state.pairs, newcomers)
     state.scenes = grown(state.scenes, newcomers)
-    after = (state.users, state.pairs, state.scenes)
-    if any(old is not new for old, new in zip(before, after, strict=True)):
-        state.live = None

@@ -47,6 +47,14 @@ CREATE TABLE day_written(day INTEGER PRIMARY KEY, upto INTEGER NOT NULL);
 CREATE TABLE log(name TEXT NOT NULL);
 """
 
+_BATCHES = """
+SELECT last, check_sum, rows FROM batch WHERE last > :after AND last - n < :upto ORDER BY last
+"""
+_BATCHES_OF_DAY = """
+SELECT last, check_sum, rows FROM batch WHERE last > :after AND last - n < :upto
+AND last IN (SELECT last FROM batch_day WHERE day = :day) ORDER BY last
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -130,15 +138,10 @@ def batches(
     DataError
         What is stored is not what was written.
     """
-    of_day = "" if day is None else "AND last IN (SELECT last FROM batch_day WHERE day = :day)"
-    query = (
-        "SELECT last, check_sum, rows FROM batch "  # noqa: S608 (both forms are ours)
-        f"WHERE last > :after AND last - n < :upto {of_day} ORDER BY last"
-    )
+    query = _BATCHES if day is None else _BATCHES_OF_DAY
+    asked = {"after": after, "upto": upto} | ({} if day is None else {"day": day})
     with told(path):
-        for last, check_sum, blob in connection.execute(
-            query, {"after": after, "upto": upto, "day": day}
-        ):
+        for last, check_sum, blob in connection.execute(query, asked):
             if byte_sum(blob) != check_sum:
                 raise DataError("live_log.changed_bytes", path=path, offset=last)
             yield Stored(last, decode_arrow(blob))

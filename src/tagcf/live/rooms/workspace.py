@@ -14,8 +14,9 @@ from tagcf.data.times import read_times
 from tagcf.data.workspace import Workspace
 from tagcf.errors import DataError
 from tagcf.live.wire import BadEvents, from_table, joined, kept
-from tagcf.live.wire.event import FIELDS
+from tagcf.live.wire.event import FIELDS, REQUIRED
 from tagcf.tags.matrix import has_tags, read_tags, tag_matrix_from_frame
+from tagcf.text import did_you_mean, listing
 from tagcf.types import IdMap, TagMatrix
 from tagcf.types.live import LiveEvents
 
@@ -30,6 +31,22 @@ class LiveTables:
     bad: BadEvents
     bad_segments: int
     repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was shown in the rooms of a workspace, and what it is about."""
+
+    segments: pl.DataFrame | None  # as in `LiveTables`
+    tags: TagMatrix | None
+    bad_segments: int
+
+
+def read_shown(workspace: Workspace) -> Shown:
+    """Read segments.* and item_tags.* of a workspace, without its events."""
+    table = open_table(workspace.root, "segments", workspace.settings.data.encoding)
+    segments, dropped = _segments(table)
+    return Shown(segments, _tags(workspace), dropped)
 
 
 def read_live(workspace: Workspace) -> LiveTables:
@@ -47,27 +64,33 @@ def read_live(workspace: Workspace) -> LiveTables:
     bad = BadEvents()
     events = _events(table, bad)
     if len(events) == 0:
-        raise DataError("live_rooms.no_rows", path=table.path)
+        example = bad.examples[0].worded() if bad.examples else ""
+        raise DataError("live_rooms.no_rows", path=table.path, example=example)
     first = np.zeros(len(events), np.bool_)
     first[np.unique(events.event, return_index=True)[1]] = True
-    segments, dropped = _segments(open_table(workspace.root, "segments", encoding))
+    shown = read_shown(workspace)
     return LiveTables(
         events if first.all() else kept(events, first),
-        segments,
-        _tags(workspace),
+        shown.segments,
+        shown.tags,
         bad,
-        dropped,
+        shown.bad_segments,
         int((~first).sum()),
     )
 
 
 def _events(table: Table, bad: BadEvents) -> LiveEvents:
     columns = [name for name in table.columns if name in FIELDS]
+    for name in REQUIRED:
+        if name not in columns:
+            hint, known = did_you_mean(name, table.columns), listing(sorted(table.columns))
+            facts = {"path": table.path, "field": name, "hint": hint, "known": known}
+            raise DataError("live_rooms.events_lack", **facts)
     parts = []
     for batch in batches(table, columns, Ledger()):
         here = BadEvents()
         parts.append(from_table(_typed(batch), skip_bad=here))
-        bad.take(here, f"{batch.place.file} {batch.place.first_row}+")
+        bad.take(here, batch.place.file, batch.place.first_row - 1)
     if not parts:
         return from_table(pa.table({name: pa.nulls(0, pa.string()) for name in columns}))
     return joined(parts)
@@ -91,7 +114,7 @@ def _segments(table: Table | None) -> tuple[pl.DataFrame | None, int]:
         return None, 0
     for column in ("room_id", "start_ts", "end_ts"):
         if column not in table.columns:
-            raise DataError("live_rooms.segments_lack", column=column)
+            raise DataError("live_rooms.segments_lack", path=table.path, column=column)
     frame = whole(table, table.columns, Ledger()).frame
     times = {
         name: pl.Series(name, read_times(frame[name], "UTC").seconds)

@@ -6,7 +6,7 @@ the quick JSON reader leaves to msgspec (`json_text` says which).
 """
 
 from tagcf.live.wire.arrow import decode_arrow, encode_arrow
-from tagcf.live.wire.batch import empty, joined, kept
+from tagcf.live.wire.batch import cut, empty, joined, kept
 from tagcf.live.wire.columns import from_table
 from tagcf.live.wire.event import Event
 from tagcf.live.wire.faults import BadEvent, BadEvents
@@ -20,6 +20,7 @@ __all__ = [
     "BadEvent",
     "BadEvents",
     "Event",
+    "cut",
     "decode",
     "decode_arrow",
     "decode_json",

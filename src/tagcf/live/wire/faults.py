@@ -52,11 +52,14 @@ class BadEvents:
         self.by_field.update(event.field for event in bad)
         self.examples.extend(bad[: EXAMPLES - len(self.examples)])
 
-    def take(self, other: BadEvents, place: str) -> None:
-        """Count the events of another account, which came from `place`."""
+    def take(self, other: BadEvents, place: str, before: int = 0) -> None:
+        """Count the events of another account, which came from `place`, after `before` rows."""
         self.count += other.count
         self.by_field.update(other.by_field)
-        named = (replace(one, field=f"{place}: {one.field}") for one in other.examples)
+        named = (
+            replace(one, row=one.row + before, field=f"{place}: {one.field}")
+            for one in other.examples
+        )
         self.examples.extend(list(named)[: EXAMPLES - len(self.examples)])
 
 

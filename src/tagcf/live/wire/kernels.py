@@ -12,7 +12,7 @@ _P2 = np.uint64(0xD6E8FEB86659FD93)
 _P3 = np.uint64(0xFF51AFD7ED558CCD)
 _HIGH = np.uint64(0x8080808080808080)
 _ONE = np.uint64(1)
-_29, _32 = np.uint64(29), np.uint64(32)
+_3, _7, _29, _32 = np.uint64(3), np.uint64(7), np.uint64(29), np.uint64(32)
 
 
 @njit(cache=True, nogil=True)
@@ -50,12 +50,16 @@ def hash_strings(offsets, data, valid, first, keys):
     """
     found = 0
     wide = np.uint64(0)
-    size = data.size
-    for i in range(keys.size):
-        if valid.size and not (valid[(first + i) >> 3] >> ((first + i) & 7)) & 1:
-            keys[i] = 0
-            continue
-        at, stop = np.int64(offsets[i]), np.int64(offsets[i + 1])
+    size = len(data)
+    some_null = len(valid) > 0
+    for here in range(keys.size):
+        i = np.uint64(here)  # unsigned: no place is counted from the end
+        if some_null:
+            bit = np.uint64(first) + i
+            if not (valid[bit >> _3] >> (bit & _7)) & _ONE:
+                keys[i] = 0
+                continue
+        at, stop = np.int64(offsets[i]), np.int64(offsets[i + _ONE])
         if at < 0 or stop < at or stop > size:
             return BROKEN
         if stop == at:
@@ -70,8 +74,8 @@ def hash_strings(offsets, data, valid, first, keys):
             h ^= h >> _32
             at += 8
         if at < stop:
-            left = np.uint64(stop - at) << np.uint64(3)
             if at + 8 <= size:
+                left = np.uint64(stop - at) << _3
                 w = _word(data, np.uint64(at)) & ((_ONE << left) - _ONE)
             else:
                 w = np.uint64(0)
@@ -81,6 +85,15 @@ def hash_strings(offsets, data, valid, first, keys):
             h = (h ^ w) * _P2
         keys[i] = _finish(h)
     return found | WIDE if wide & _HIGH else found
+
+
+@njit(cache=True, nogil=True)
+def hash_text(data):
+    """Key of one text, given as bytes; 0 for none."""
+    offsets, keys = np.zeros(2, np.int32), np.zeros(1, np.uint64)
+    offsets[1] = len(data)
+    hash_strings(offsets, data, data[:0], 0, keys)
+    return keys[0]
 
 
 @njit(cache=True, nogil=True)

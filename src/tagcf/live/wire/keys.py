@@ -30,10 +30,12 @@ class Hashed(NamedTuple):
 
 def id_key(identifier: str | int) -> int:
     """Key of one id; 0 for empty text."""
-    data = np.frombuffer(str(identifier).encode(), np.uint8)
-    keys = np.empty(1, np.uint64)
-    kernels.hash_strings(np.array([0, data.size], np.int32), data, _NO_BYTES, 0, keys)
-    return int(keys[0])
+    return int(kernels.hash_text(id_text(identifier)))
+
+
+def id_text(identifier: str | int | None) -> bytes:
+    """Return what is hashed of an id; nothing where there is none."""
+    return b"" if identifier is None else str(identifier).encode()
 
 
 def id_keys(ids: pa.Array[Any]) -> Keys:
@@ -56,7 +58,7 @@ def hash_text(texts: pa.Array[Any]) -> Hashed:
     valid, offsets, data = texts.buffers()
     first = texts.offset
     found = kernels.hash_strings(
-        _bytes(offsets).view(np.int32)[first : first + len(texts) + 1],
+        _bytes(offsets)[4 * first : 4 * (first + len(texts) + 1)].view(np.int32),
         _bytes(data),
         _bytes(valid),
         first,

@@ -123,7 +123,7 @@ def segment_frame(
             "room_id": [names.rooms[room] for room in segments.room],
             "streamer_id": [f"h{room:03d}" for room in segments.room],
             "start_ts": settings.epoch(segments.start),
-            "end_ts": settings.epoch(segments.end),
+            "end_ts": settings.ending(segments.end),
             "text": segments.text,
             "product_id": product,
             "price": [None if p < 0 else float(goods.price[p]) for p in segments.product],

@@ -85,6 +85,13 @@ class LivePlatform:
         epoch: Floats = self.start + day * DAY + self.opens * 3600 + offset
         return epoch
 
+    def ending(self, inner: Floats) -> Floats:
+        """Turn ends into epoch seconds: what goes on until rooms close ends then, not next day."""
+        day, offset = np.divmod(inner, self.window)
+        closing = (offset == 0) & (day > 0)
+        ends: Floats = self.epoch(inner) - closing * (DAY - self.window)
+        return ends
+
     def inner(self, epoch: Floats) -> Floats:
         """Turn epoch seconds into the inner clock; times outside the opening hours are clipped."""
         day, offset = np.divmod(epoch - self.start, DAY)

@@ -85,7 +85,7 @@ def _sessions(made: Mechanism, course: Course, names: Names) -> pl.DataFrame:
         "session",
         user_id=_named(names.users, sessions.user),
         start=made.settings.epoch(sessions.start),
-        end=made.settings.epoch(sessions.end),
+        end=made.settings.ending(sessions.end),
         to=_named(slugs, spells.tag[first]),
     )
 
@@ -122,7 +122,7 @@ def _phases(made: Mechanism, course: Course, names: Names) -> pl.DataFrame:
                 user_id=_named(names.users, sessions.user[of[some]]),
                 room_id=_named(names.rooms, where[some]),
                 start=made.settings.epoch(a[some]),
-                end=made.settings.epoch(z[some]),
+                end=made.settings.ending(z[some]),
                 to=[PHASES[phase]] * int(some.sum()),
             )
         )
@@ -142,7 +142,7 @@ def _bursts(made: Mechanism, course: Course, names: Names) -> pl.DataFrame:
         np.where(highlight, "highlight", "decoy").tolist(),
         room_id=_named(names.rooms, bursts.room),
         start=made.settings.epoch(bursts.start),
-        end=made.settings.epoch(bursts.end),
+        end=made.settings.ending(bursts.end),
         to=[None if k == 0 else KINDS[k] for k in bursts.kind],
         tag=_named(slugs, tag),
         product_id=_named(names.products, product),

@@ -1,4 +1,4 @@
-"""Compiled: the content of each event of a batch."""
+"""Compiled: the content of each event of a batch, and what all rooms on air hold."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def find_contents(item, product, room, ts, slots, rooms, parts, start, end, play
                 if part >= first and ts[e] < end[part]:
                     content = played[part]
         found[e] = content
+
+
+@njit(cache=True, nogil=True)
+def fill_air(room_minute, room_content, indptr, tag, level, push, air, n_rooms):
+    """Add up what rooms on air hold for who searches for a tag: Σ of exp(push · strength)."""
+    for k in range(room_minute.size):
+        at, item = room_minute[k], room_content[k]
+        n_rooms[at] += 1
+        if item < 0:
+            continue
+        for j in range(indptr[item], indptr[item + 1]):
+            air[at, tag[j]] += push[level[j]] - 1.0

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from tagcf.live.dynamics import kernels as beliefs
 from tagcf.live.dynamics.phase import kernels
+from tagcf.live.dynamics.symbols.kernels import kinds_of
 from tagcf.types import Codes, Floats
 from tagcf.types.live import LiveEvents
 
@@ -70,7 +70,7 @@ class PhaseReader:
         """(n, F) features of events in the order of time; rows of users below 0 are zero."""
         kind = np.empty(len(events), np.int64)
         value = np.nan_to_num(events.value)
-        beliefs.kinds_of(events.action, value, kind)
+        kinds_of(events.action, value, kind)
         features = np.empty((len(events), kernels.N_FEATURES))
         kernels.phase_features(user, kind, events.ts, value, self._marks, features)
         return features

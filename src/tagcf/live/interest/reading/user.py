@@ -56,14 +56,13 @@ class UserView:
                 *(state.users.line(row), state.users.cell_of, self.at - about[row, LANDMARK]),
                 *(self.rates, blend.mix, self.sums, self.strengths),
             )
-        if scene:
-            self._move_to(scene)
+        self.in_scene = bool(scene) and self._move_to(scene)
         self.edited = {tag_at[slug]: edit for slug, edit in laid.items()}
         self.behaviour = self.strengths.copy() if laid else self.strengths
         for tag, edit in self.edited.items():
             self.strengths[tag] = edited_strength(edit, self.strengths[tag])
 
-    def _move_to(self, scene: np.uint64) -> None:
+    def _move_to(self, scene: np.uint64) -> bool:
         pairs = self.state.pairs
         row = pairs.row(np.uint64(pair_key(self.user, scene))) if pairs.capacity else -1
         if row >= 0:
@@ -71,6 +70,7 @@ class UserView:
             rates = (1.0 / self.state.sizes.scene_half_life,)
             part = self.blend.scene_part
             mix_scene(pairs.line(row), pairs.cell_of, since, rates, part, self.strengths)
+        return row >= 0
 
     @cached_property
     def muted(self) -> Mask:

@@ -46,6 +46,13 @@ def chosen(batch: Batch, part: slice | NDArray[np.int64]) -> Batch:
     )
 
 
+def empty_batch() -> Batch:
+    """Return room for one event."""
+    user, room, item, product, scene = np.zeros((5, 1), np.uint64)
+    one, action, value = np.zeros(1), np.zeros(1, np.uint8), np.zeros(1, np.float32)
+    return Batch(user, room, item, product, scene, one, action, value)
+
+
 class Content(NamedTuple):
     """Which content has which tags, and which was in a room when."""
 

@@ -15,8 +15,11 @@ SEEN, GONE, ENTERED, LEFT = 0, 1, 2, 3
 IMPRESSION, LEAVE = 0, 14  # positions in ACTIONS
 WAYS = 8  # neighbours searched
 AGREEING = 3  # events that must have come from a time before the clock moves there
+IN_A_ROW = 20  # events from far ahead that are believed though fewer people sent them
+FORGET = 1_000  # ordinary events after which one from far ahead is forgotten
 ACTIVE, ARRIVE, GO = -3, -2, -1  # the last columns of a ring
 _NEVER = np.int32(-(1 << 30))
+_UNBEGUN = -(1 << 39)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _32 = np.uint64(32)
@@ -48,19 +51,37 @@ def _place(keys, person, key):
 
 
 @njit(cache=True)
-def believe(second, newest, clock):
+def believe(second, user, newest, far, who, runs, step, latest, clock):
     """Fill in `clock` (n,): after each event, the third newest second so far.
 
-    One wrong clock on one telephone does not move it. `newest` (3,) is carried on, rising.
+    One wrong clock on one telephone does not move it: from more than `step` ahead, three people
+    must have come, or `IN_A_ROW` events with none from nearer between; from after `latest`, nobody
+    is believed. `newest` (3,), rising, the times (3,) and users (3,) that came from far ahead, and
+    `runs` (2,), events from far ahead in a row and others since, are carried on.
     """
     for i in range(second.size):
         s = second[i]
-        if s > newest[0]:
+        begun = newest[0] > _UNBEGUN  # the newest of all may be the wrong one, the next is not
+        if begun and newest[-2] + step < s <= latest:
+            runs[0], runs[1] = runs[0] + 1, 0
             at = 0
-            while at + 1 < newest.size and newest[at + 1] < s:
-                newest[at] = newest[at + 1]
+            while at < far.size - 1 and who[at] != user[i] and who[at] != 0:
                 at += 1
-            newest[at] = s
+            who[at], far[at] = user[i], s
+            agreed = who[-1] != 0
+            if agreed or runs[0] >= IN_A_ROW:
+                newest[:] = far.min() if agreed else s
+                who[:], runs[:] = 0, 0
+        elif s <= latest:
+            runs[0], runs[1] = 0, runs[1] + 1
+            if runs[1] > FORGET:
+                who[:] = 0
+            if s > newest[0]:
+                at = 0
+                while at + 1 < newest.size and newest[at + 1] < s:
+                    newest[at] = newest[at + 1]
+                    at += 1
+                newest[at] = s
         clock[i] = newest[0]
 
 

@@ -8,6 +8,7 @@ looks like a crowd, and accounts that were never seen to come in weigh nothing a
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,6 +35,7 @@ COUNTED = (
 )
 WATCHING = ("click", "dwell")  # actions that only somebody in the room sends
 Number = TypeVar("Number", bound=np.generic)
+AHEAD = 3_600  # seconds by which a clock may be ahead of ours
 _STRIDE = 16  # seconds that are counted before any are closed
 
 
@@ -108,6 +110,9 @@ class RoomSeconds:
         self._origin: int | None = None  # epoch second of inner second 0
         self._open = 0  # first inner second that is open
         self._newest = np.full(kernels.AGREEING, -(1 << 40), np.int64)  # in rising order
+        self._far = np.zeros(kernels.AGREEING, np.int64)  # from far ahead, and whose
+        self._far_user = np.zeros(kernels.AGREEING, np.uint64)
+        self._runs = np.zeros(2, np.int64)
 
     @property
     def rooms(self) -> Keys:
@@ -135,7 +140,10 @@ class RoomSeconds:
         room = self._positions(events.room[at])
         user, action = events.user[at], events.action[at]
         clock = np.empty(len(at), np.int64)
-        kernels.believe(second, self._newest, clock)
+        kernels.believe(
+            second, user, self._newest, self._far, self._far_user, self._runs,
+            max(self._allowed // 2, 1), int(time.time()) + AHEAD - (self._origin or 0), clock,
+        )  # fmt: skip
         parts: list[Seconds] = []
         for piece in _pieces(clock):
             parts.append(self._close(int(clock[piece.start]) - self._allowed))
@@ -145,7 +153,8 @@ class RoomSeconds:
 
     def finish(self) -> Seconds:
         """Close everything: the stream has ended."""
-        return self._close(int(self._newest.max()) + 1)
+        far = self._far[self._far_user != 0]
+        return self._close(int(max(self._newest.max(), far.max(initial=0))) + 1)
 
     def _count(
         self, room: Codes, user: Keys, action: NDArray[np.uint8], second: NDArray[np.int64]

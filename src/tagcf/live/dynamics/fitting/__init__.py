@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tagcf.live.dynamics import kernels
 from tagcf.live.dynamics.evidence import Evidence
+from tagcf.live.dynamics.fitting import kernels
 from tagcf.live.dynamics.steps import Stage, Steps
 from tagcf.types import Codes
 
@@ -72,12 +72,10 @@ def _go_over(
         stage.indptr,
         stage.tag,
         stage.level,
-        stage.air.astype(np.float64),
-        stage.ratios.astype(np.float64),
-        evidence.push,
+        stage.lift,
+        stage.ratios,
         stage.prior.astype(np.float64),
         (evidence.pace, evidence.most),
-        (evidence.search, evidence.power),
         rate,
         table,
         squares,

@@ -1,0 +1,1 @@
+"""What each user wants now: a belief over tags, and when it has moved on."""

@@ -1,0 +1,1 @@
+"""Numbers of 16 bits: the upper half of a float32."""

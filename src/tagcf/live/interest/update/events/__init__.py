@@ -1,0 +1,1 @@
+"""What an event says, of which content, and who did it."""

@@ -1,0 +1,1 @@
+"""Asking for memory before it is needed."""

@@ -1,0 +1,1 @@
+"""The decayed sums of rows."""
