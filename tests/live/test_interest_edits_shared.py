@@ -41,6 +41,33 @@ def test_who_is_unlearned_takes_nobody_elses_edits_along(tmp_path: Path) -> None
     assert [edit.user for edit in read_edits(tmp_path / "edits.jsonl")] == [id_key("b")]
 
 
+def test_who_is_unlearned_elsewhere_has_no_edits_here(tmp_path: Path) -> None:
+    one, other = engine_of(tmp_path), engine_of(tmp_path)
+    one.mute("a", "tag3")
+    one.reset("a", "tag4")
+    other.mute("b", "tag3")
+    assert other.edits("a")
+    one.unlearn("a")
+    other.mute("b", "tag5")
+    assert other.edits("a") == ()
+    assert [edit.tag for edit in other.edits("b")] == ["tag3", "tag5"]
+
+
+def test_a_file_rewritten_at_the_same_length_is_read_again(tmp_path: Path) -> None:
+    one, other = engine_of(tmp_path), engine_of(tmp_path)
+    one.mute("a", "tag3")
+    other.mute("b", "tag3")
+    path = tmp_path / "edits.jsonl"
+    size = path.stat().st_size
+    rival = engine_of(tmp_path)
+    rival.unlearn("a")
+    while path.stat().st_size < size:
+        rival.mute("c", "tag6")
+    path.write_bytes(path.read_bytes()[:size])
+    other.edit("b", "boost", "tag2", 2.0)
+    assert other.edits("a") == ()
+
+
 def test_a_clock_ahead_moves_neither_now_nor_resets(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, 0)
     user = next(u for u in range(2_000) if engine.interest(u))

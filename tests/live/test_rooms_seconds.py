@@ -112,7 +112,7 @@ def test_after_a_night_a_room_goes_on() -> None:
     stream = RoomSeconds(late=5)
     found = counted(stream, events(*rows))
     assert stream.late == 0
-    assert found.counts[:, COUNTED.index("like")].sum() >= 97  # three agree before
+    assert found.counts[:, COUNTED.index("like")].sum() == 100
 
 
 def test_nobody_is_believed_whose_clock_is_ahead_of_ours() -> None:
@@ -123,6 +123,93 @@ def test_nobody_is_believed_whose_clock_is_ahead_of_ours() -> None:
     stream = RoomSeconds(late=5)
     counted(stream, events(*rows))
     assert (stream.late, stream.early) == (0, 40)
+
+
+def likes(found: Seconds) -> int:
+    return int(found.counts[:, COUNTED.index("like")].sum())
+
+
+@pytest.mark.parametrize("users", [1, 2, 5])
+@pytest.mark.parametrize("every", [20.0, 60.0, 7_200.0])
+def test_a_stream_with_few_events_loses_none(users: int, every: float) -> None:
+    rows = [(f"u{k % users}", "r", every * k, "like") for k in range(100)]
+    stream = RoomSeconds(late=30)
+    found = counted(stream, *(events(row) for row in rows))
+    assert (likes(found), stream.late, stream.early) == (100, 0, 0)
+    ahead = RoomSeconds(late=30)
+    held = [len(ahead.update(events(row))) for row in rows]
+    assert users == 1 or sum(held) > 0  # of two, it does not wait for the end
+
+
+@pytest.mark.parametrize("wrong", [["x"], ["x", "x", "x"], ["x", "y", "z"]])
+def test_wrong_clocks_among_the_first_make_nobody_late(wrong: list[str]) -> None:
+    rows = [(who, "r", 86_400.0 * (k + 1), "like") for k, who in enumerate(wrong)]
+    rows += [(f"u{t % 7}", "r", t / 2, "like") for t in range(400)]
+    stream = RoomSeconds(late=30)
+    found = counted(stream, events(*rows))
+    assert (likes(found), stream.late, stream.early) == (400, 0, len(wrong))
+
+
+def test_telephones_that_are_wrong_by_different_times_do_not_agree() -> None:
+    rows = [(f"u{t % 7}", "r", t / 2, "like") for t in range(300)]
+    rows[100:100] = [(f"x{k}", "r", 3_600.0 * (k + 1), "like") for k in range(10)]
+    stream = RoomSeconds(late=30)
+    found = counted(stream, events(*rows))
+    assert (likes(found), stream.late, stream.early) == (300, 0, 10)
+
+
+def test_one_telephone_is_not_believed_however_much_it_sends() -> None:
+    rows = [(f"u{t % 7}", "r", t / 2, "like") for t in range(300)]
+    rows[100:100] = [("x", "r", 86_400.0 + k, "like") for k in range(200)]
+    stream = RoomSeconds(late=30)
+    found = counted(stream, events(*rows))
+    assert (likes(found), stream.late, stream.early) == (300, 0, 200)
+
+
+def test_no_more_is_held_than_there_is_room_for() -> None:
+    near = [(f"u{t % 7}", "r", t / 100, "like") for t in range(2_000)]
+    wrong = [("x", "r", 86_400.0 + k, "like") for k in range(6_000)]
+    rows = near[:1_000] + wrong[:3_000] + near[1_000:1_500] + wrong[3_000:] + near[1_500:]
+    stream = RoomSeconds(late=30)
+    assert likes(counted(stream, events(*rows))) == 2_000
+    assert (stream.late, stream.early) == (0, 6_000)
+
+
+def test_wrong_clocks_late_events_and_batches_of_any_size() -> None:
+    rng = np.random.default_rng(3)
+    rows = []
+    for k in range(4_000):
+        away = rng.choice([0.0, -4.0, -8.0, 40.0, 7_200.0], p=[0.9, 0.05, 0.03, 0.01, 0.01])
+        night = 30_000.0 * (k > 2_000)
+        rows.append((f"u{rng.integers(40)}", f"r{k % 3}", 60 + k / 4 + night + float(away), "like"))
+    told = []
+    for size in (1, 16, 333, 4_000):
+        stream = RoomSeconds(late=10)
+        batches = (events(*rows[at : at + size]) for at in range(0, 4_000, size))
+        found = counted(stream, *batches)
+        told.append((stream.late, stream.early, likes(found), int(found.viewers.sum())))
+    assert len(set(told)) == 1
+    assert told[0][2] >= 3_880
+
+
+def test_a_room_that_has_long_been_silent_takes_no_memory() -> None:
+    stream = RoomSeconds(late=5, idle=30)
+    parts, before = [], 0
+    for evening in range(40):
+        rows = [
+            (f"u{t % 9}", f"r{evening}.{t % 5}", 600.0 * evening + t / 10, "like")
+            for t in range(200)
+        ]
+        parts.append(stream.update(events(*rows)))
+        before = before or stream.memory
+    parts.append(stream.finish())
+    whole = join_seconds(parts)
+    assert len(stream.rooms) == 200
+    assert stream.memory < 2 * before
+    assert np.bincount(whole.room, whole.counts.sum(axis=1)).tolist() == [40.0] * 200
+    back = RoomSeconds(late=5, idle=30)
+    rows = [(f"u{t % 9}", "a" if t % 400 < 200 else "b", float(t), "like") for t in range(1_600)]
+    assert np.bincount((f := counted(back, events(*rows))).room, f.active).tolist() == [800, 800]
 
 
 def test_viewers_come_and_go() -> None:

@@ -124,6 +124,12 @@ BAD = [
     GOOD.replace("this", "https://evil.example/x"),
     GOOD.replace("this", "evil.com"),
     GOOD.replace("this", "美食"),
+    GOOD.replace("stands", "is a dislike and stands"),
+    GOOD.replace("stands", "stopped being yours and stands"),
+    GOOD.replace("this", "thirteen of these"),
+    GOOD.replace("this", "evil dot com"),
+    GOOD.replace("this", "t.me/evil"),
+    GOOD.replace("this", "this, ask for a refund"),
     GOOD + " and so on" * 30,
     "",
 ]
@@ -133,8 +139,19 @@ def test_a_faithful_rephrasing_keeps_the_gaps_in_their_order() -> None:
     assert faithful(GOOD, TOLD, TAGS)
     zh = "“{1}”的强度 {2} 是这样来的："
     assert faithful("你的“{1}”有 {2} 的强度，来自这些：", zh, TAGS)
-    for said in ("“{1}”的强度不是 {2}：", "“{1}”的强度会多到 {2}：", "“{1}”有 {2}，美食也是：",
-                 "“{1}”有 {2}，今天全场免费：", "“{2}”的强度 {1} 是这样来的："):  # fmt: skip
+    turned = (
+        "“{1}”的强度不是 {2}：",
+        "“{1}”的强度会多到 {2}：",
+        "“{1}”有 {2}，美食也是：",
+        "“{1}”有 {2}，今天全场免费：",
+        "你讨厌“{1}”，强度 {2}：",
+        "“{1}”有 {2}，看了两回：",
+        "“{1}”沒有 {2} 的强度：",
+        "“{1}”有 {2}，加微信：",
+        "你拒绝“{1}”，强度 {2}：",
+        "“{2}”的强度 {1} 是这样来的：",
+    )
+    for said in turned:
         assert not faithful(said, zh, TAGS), said
 
 
@@ -143,7 +160,17 @@ def test_a_rephrasing_that_says_something_else_is_not(said: str) -> None:
     assert not faithful(said, TOLD, TAGS)
 
 
-@pytest.mark.parametrize("told", ["I muted {1}.", "{1} 会少一些。", "{1} 里没有你的行为。", "at 1"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        "I muted {1}.",
+        "{1} 会少一些。",
+        "{1} 里没有你的行为。",
+        "at 1",
+        "These two: {1}.",
+        "看了三次 {1}。",
+    ],
+)
 def test_a_sentence_that_turns_or_counts_is_left_in_its_words(told: str) -> None:
     assert not may_rephrase(told)
 

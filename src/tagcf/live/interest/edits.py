@@ -25,6 +25,14 @@ from tagcf.live.interest.update.arrays import Resets
 from tagcf.live.wire.event import Id
 
 
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What other processes have done to a file of edits."""
+
+    made: tuple[Edit, ...] = ()
+    dropped: bool = False  # what somebody has said
+
+
 @dataclass(slots=True)
 class Edits:
     """The edits in force, by user and tag, and the file that they are kept in as they are made."""
@@ -34,7 +42,7 @@ class Edits:
     last: int = 0  # number of the last edit
     laid: dict[int, dict[str, Edit]] = field(default_factory=dict)  # set, boost, mute
     cleared: dict[int, dict[str | None, Edit]] = field(default_factory=dict)  # resets
-    _size: int = 0  # of the file as it was last read or written
+    _seen: tuple[int, ...] = ()  # the file as it was last read or written
 
     def apply(self, edit: Edit) -> None:
         """Put an edit into force."""
@@ -58,19 +66,28 @@ class Edits:
         if self.path is None:
             return
         append_line(self.path, edit)
-        self._size = self.path.stat().st_size
+        self._seen = _look(self.path)
 
     @contextmanager
-    def alone(self) -> Iterator[tuple[Edit, ...]]:
-        """Keep other processes from the file, and hand over what they have written meanwhile."""
+    def alone(self) -> Iterator[Meanwhile]:
+        """Keep other processes from the file, and hand over what they have done to it meanwhile.
+
+        Whom another process has dropped is dropped here as well.
+        """
         if self.path is None:
-            yield ()
+            yield Meanwhile()
             return
         with locked(self.path):
-            size = self.path.stat().st_size if self.path.exists() else 0
-            news = read_edits(self.path) if size != self._size else []
-            self._size = size
-            yield tuple(edit for edit in news if edit.number > self.last)
+            look = _look(self.path)
+            if look == self._seen:
+                yield Meanwhile()
+                return
+            told = read_edits(self.path)
+            self._seen = look
+            gone = (self.laid.keys() | self.cleared.keys()) - {edit.user for edit in told}
+            for user in gone:
+                self._let_go(user)
+            yield Meanwhile(tuple(edit for edit in told if edit.number > self.last), bool(gone))
 
     def of(self, user: int) -> tuple[Edit, ...]:
         """Edits of a user that are in force, in the order they were made."""
@@ -86,12 +103,15 @@ class Edits:
 
     def drop(self, user: int) -> None:
         """Forget what a user has said, in the file as well."""
-        self.laid.pop(user, None)
-        self.cleared.pop(user, None)
+        self._let_go(user)
         if self.path is not None and self.path.exists():
             with locked(self.path):
                 left = [edit for edit in read_edits(self.path) if edit.user != user]
                 write_lines(self.path, left)
+
+    def _let_go(self, user: int) -> None:
+        self.laid.pop(user, None)
+        self.cleared.pop(user, None)
 
 
 class Editable(ABC):
@@ -130,6 +150,14 @@ class Editable(ABC):
         Events up to `at` do not count again, even if they come only later.
         """
         return self.edit(user, "reset", tag, 0.0, at)
+
+
+def _look(path: Path) -> tuple[int, ...]:
+    """What changes with a file: which it is, its length, and when it was written."""
+    if not path.exists():
+        return ()
+    told = path.stat()
+    return told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def read_edits(path: Path) -> list[Edit]:

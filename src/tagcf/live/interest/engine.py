@@ -272,8 +272,10 @@ class InterestEngine(Editable):
             self._tag(tag)
         key = id_key(user)
         with self.edits_made.alone() as others:
-            for edit in others:
+            for edit in others.made:
                 self._enforce(edit)
+            if others.dropped:
+                self.state.resets = resets_of(self.edits_made.every(), self.tag_at)
             stamp = self.now if at is None else at
             stamp = forgetting.reset_time(self.state, np.uint64(key), stamp, _latest())
             number = self.edits_made.last + 1 if number is None else number

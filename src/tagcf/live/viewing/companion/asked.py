@@ -60,18 +60,26 @@ _TURNED = re.compile(
     r"\b(?:no|not|never|none|nothing|nobody|without|cannot|hardly|neither|nor|instead|except|un\w+|"
     r"free|discount\w*|cheap\w*|sale|price\w*|buy|order|pay\w*|win|gift\w*|guarantee\w*|promise\w*|"
     r"today|tomorrow|hurry|click|password|code|mute\w*|block\w*|delet\w*|remov\w*|reset|forg\w+|"
-    r"more|less|fewer|increas\w*|decreas\w*|always|must)\b|n['’]t\b|"
-    r"[不没无未别非勿莫]|免费|优惠|折扣|打折|便宜|价格|下单|购买|买|付款|中奖|送|保证|承诺|今天|明天|"
+    r"more|less|fewer|increas\w*|decreas\w*|always|must|"
+    r"dis\w+|hat\w+|avoid\w*|stop\w*|quit\w*|end(?:ed|s)?|reject\w*|refus\w*|ignor\w*|"
+    r"former\w*|used to|lost|los(?:e|ing)|fail\w*|wrong|false\w*|far from|bor(?:ed|ing)|rarely|"
+    r"seldom|barely|refund\w*|money|cash|offer\w*|coupon\w*|dollar\w*|yuan|add|contact\w*|"
+    r"whats\s?app|wechat|telegram|line id|qq|dot)\b|n['’]t\b|"
+    r"[不没沒無无未别別非勿莫弗]|讨厌|討厭|厌|恨|拒|反感|停|戒|告别|抛弃|放弃|难以|很难|曾经|假|错|"
+    r"微信|加我|私信|群|扫码|二维码|退款|退钱|返现|红包|客服|电话|网址|网站|免费|优惠|折扣|打折|便宜|价格|下单|购买|买|付款|中奖|送|保证|承诺|今天|明天|"
     r"赶快|赶紧|点击|密码|验证码|屏蔽|删|忘|清空|多|少|增加|减少|一定|必须"
 )
 _HAN_NUMBER = re.compile(
-    r"[零一二两三四五六七八九十百千万半]+(?:个|次|分|秒|小?时|段|条|倍|成|点|天|块|元|折)"
+    r"[零一二两三四五六七八九十百千万亿半几数双]+"
+    r"(?:个|次|回|遍|趟|分|秒|小?时|段|条|倍|成|点|天|日|周|月|年|块|元|折|位|人|种|场|名)"
 )
 _WORD_NUMBER = re.compile(
-    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|twenty|thirty|"
-    r"forty|fifty|hundred|thousand|million|half|double|twice|once|first|second|third)\b"
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|dozens?|twenty|"
+    r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|half|"
+    r"quarter|double\w*|triple\w*|twice|thrice|once|first|second|third|fourth|fifth|percent|"
+    r"several|many|few|most|all|every)\b"
 )
-_LINK = re.compile(r"https?:|www\.|\w\.(?:com|cn|net|org|io|top|xyz)\b|@|<|>|```")
+_LINK = re.compile(r"https?:|www\.|\w[.．。]\s?[a-z]{2,}/|[a-z0-9][.．][a-z]{2,}\b|@|#|<|>|```")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -164,14 +172,17 @@ def rephrase_request(text: str, spoken: Language) -> Request:
 def may_rephrase(template: str) -> bool:
     """Whether a template counts, denies and promises nothing outside of its gaps."""
     words = plain(_GAP.sub(" ", template))
-    return not (re.search(r"\d", words) or _TURNED.search(words))
+    counts = re.search(r"\d", words) or _HAN_NUMBER.search(words) or _WORD_NUMBER.search(words)
+    return not (counts or _TURNED.search(words))
 
 
 def faithful(said: str, template: str, tags: Sequence[Tag]) -> bool:
     """Whether a text has the gaps of a template in their order, and adds nothing that is known.
 
-    It may have no digits, number words and tags of its own, no links, none of the words that turn
-    a sentence round or promise, and no more sentences.
+    It may have no digits, number words and tags of its own, no links, none of the words known to
+    turn a sentence round, to sell or to promise, and no more sentences. Such a list is never
+    complete: it bounds what a model that was talked into something can say, and facts stay in the
+    gaps, but a turn of phrase that it does not know passes.
     """
     if not said or len(said) > _limit(template) or _GAP.findall(said) != _GAP.findall(template):
         return False
