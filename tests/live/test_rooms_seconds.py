@@ -141,6 +141,11 @@ def test_a_stream_with_few_events_loses_none(users: int, every: float) -> None:
     assert users == 1 or sum(held) > 0  # of two, it does not wait for the end
 
 
+def test_one_person_alone_is_counted_before_the_end() -> None:
+    rows = [("u", "r", float(t), "like") for t in range(400)]
+    assert likes(RoomSeconds(late=30).update(events(*rows))) > 300
+
+
 @pytest.mark.parametrize("wrong", [["x"], ["x", "x", "x"], ["x", "y", "z"]])
 def test_wrong_clocks_among_the_first_make_nobody_late(wrong: list[str]) -> None:
     rows = [(who, "r", 86_400.0 * (k + 1), "like") for k, who in enumerate(wrong)]

@@ -54,8 +54,9 @@ def count(  # noqa: PLR0912, PLR0915 (one pass over all that happens)
     """Count a batch into `ring` and `weight`; returns how many came too late.
 
     `room` (n,) tells rooms apart and `row` (n,) is their row here; `clock` (n,) is the time after
-    each event, `last` (R,) the last second of each row. `ring` (R, W, C) int32 holds raw counts, second ``s`` at ``s & (W - 1)``; its last three columns
-    are people active, arrivals and leaves; `quiet` (R, W) those taken for gone after a silence.
+    each event, `last` (R,) the last second of each row. `ring` (R, W, C) int32 holds raw counts,
+    second ``s`` at ``s & (W - 1)``; its last three columns are people active, arrivals and leaves;
+    `quiet` (R, W) those taken for gone after a silence.
     `weight` (R, W, B) float32 holds counts in which a person's acts beyond `allowance` within half
     a minute or so weigh nothing, nor do those of accounts that never came in. `column` (actions,)
     is the column of an action or -1, `watches` (actions,) says which show that somebody watches.

@@ -2,9 +2,8 @@
 
 The time of a stream is its third newest second. An event is *near* up to `step` seconds ahead of
 the second newest; one from farther ahead is held back until others agree, or until that time has
-come. Held events
-lie in the order of time, each with the number of near events that had come before it: those that no
-near event has come after are the current run; the others are contradicted.
+come. Held events lie in the order of time, each with the number of near events that had come before
+it: those that no near event has come after are the current run; the others are contradicted.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ UNBEGUN = -(1 << 39)
 WAITING, NEAR, RUN, REFUSED = 0, 1, 2, 3  # in a tally: held, near so far, held in the run, refused
 AGREEING, DOUBTING = 3, 6  # people who must agree; the same where others were contradicted of late
 IN_A_ROW = 20  # events of two people in a run that are believed though scattered over time
+ALONE = 200  # events of one person that a stream may begin with
 FORGET = 4_096  # near events after which a contradicted one is refused
 BEFORE = 3_600  # seconds before those who agree first that others count as well
 
@@ -68,7 +68,7 @@ def _hold(held, tally, second, room, user, action):
 
 
 @njit(cache=True)
-def _agreed(held, tally, second, step):
+def _agreed(held, tally, newest, second, step):
     """Return the time that the run vouches for, now that `second` is in it; UNBEGUN for none."""
     others = tally[WAITING] - tally[RUN]
     need = min(AGREEING + others, DOUBTING)
@@ -92,7 +92,7 @@ def _agreed(held, tally, second, step):
             earliest = min(earliest, held.second[k])
     if found == need:
         return earliest
-    if two and tally[RUN] >= IN_A_ROW:
+    if tally[RUN] >= IN_A_ROW and (two or (newest[0] <= UNBEGUN and tally[RUN] >= ALONE)):
         return held.second[first]
     return UNBEGUN
 
@@ -166,7 +166,7 @@ def admit(second, room, user, action, step, latest, newest, held, tally, out):
             if tally[WAITING] == held.second.size:
                 n = _make_room(held, tally, newest, step, out, n)
             _hold(held, tally, s, room[i], user[i], action[i])
-            reached = _agreed(held, tally, s, step)
+            reached = _agreed(held, tally, newest, s, step)
             if reached > UNBEGUN:
                 n = release(held, tally, newest, step, reached, out, n)
     return n
