@@ -267,7 +267,10 @@ def test_tags_are_matched_to_items_by_id() -> None:
         source=tags.source[backwards],
         sources=tags.sources,
     )
-    assert by_tag(log, turned)["a"].estimate == by_tag(log, tags)["a"].estimate
+    # Sums over items run in another order, so the last digits differ by machine.
+    assert by_tag(log, turned)["a"].estimate == pytest.approx(
+        by_tag(log, tags)["a"].estimate, rel=1e-9
+    )
 
 
 def test_items_of_unknown_author_are_not_compared_with_one_another() -> None:
