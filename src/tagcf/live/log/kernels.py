@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_AHEAD = 32
-_NONE = np.uint64(0)
+from tagcf.live.prefetch.kernels import AHEAD, prefetch
+
+_NONE, _NEXT = np.uint64(0), np.uint64(1)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -22,42 +23,38 @@ def remember(table, ring, state, keys, fresh):
     """
     mask = np.uint64(table.size - 1)
     at, held = state[0], state[1]
-    touched = _NONE
-    for begin in range(0, keys.size, _AHEAD):
-        end = min(begin + _AHEAD, keys.size)
-        for i in range(begin, end):  # cache misses of a block overlap
-            touched ^= table[keys[i] & mask]
+    for i in range(keys.size):
+        if i + AHEAD < keys.size:
+            prefetch(table, np.int64(keys[i + AHEAD] & mask))
+        if at + AHEAD < ring.size:  # of the key that leaves then
+            prefetch(table, np.int64(ring[at + AHEAD] & mask))
+        key = keys[i]
+        slot = key & mask
+        there = table[slot]
+        while there and there != key:
+            slot = (slot + _NEXT) & mask
+            there = table[slot]
+        fresh[i] = there == _NONE
+        if not fresh[i]:
+            continue
+        table[slot] = key
         if held == ring.size:
-            for i in range(at, min(at + end - begin, ring.size)):
-                touched ^= table[ring[i] & mask]
-        for i in range(begin, end):
-            key = keys[i]
-            slot = key & mask
-            while table[slot] != _NONE and table[slot] != key:
-                slot = (slot + np.uint64(1)) & mask
-            if table[slot] == key:
-                fresh[i] = False
-                continue
-            fresh[i] = True
-            table[slot] = key
-            if held == ring.size:
-                _forget(table, ring[at], mask)
-            else:
-                held += 1
-            ring[at] = key
-            at = at + 1 if at + 1 < ring.size else 0
+            _forget(table, ring[at], mask)
+        else:
+            held += 1
+        ring[at] = key
+        at = at + 1 if at + 1 < ring.size else 0
     state[0], state[1] = at, held
-    return touched
 
 
 @njit(cache=True, nogil=True)
 def _forget(table, key, mask):
     hole = key & mask
     while table[hole] != key:
-        hole = (hole + np.uint64(1)) & mask
+        hole = (hole + _NEXT) & mask
     slot = hole
     while True:
-        slot = (slot + np.uint64(1)) & mask
+        slot = (slot + _NEXT) & mask
         if table[slot] == _NONE:
             break
         home = table[slot] & mask

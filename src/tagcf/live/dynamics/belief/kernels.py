@@ -16,7 +16,7 @@ from numba import njit
 
 from tagcf.live.dynamics.belief.bfloat.kernels import narrow, widen
 from tagcf.live.dynamics.symbols.kernels import CLASSES, FIRST_OF_PRODUCT, OTHER, SYMBOLS
-from tagcf.live.interest.update.prefetch.kernels import prefetch
+from tagcf.live.prefetch.kernels import prefetch
 
 HEAD = 8
 _KEEP, _STAYED_SUM, _MOVED_SUM = 0, 1, 2  # float32

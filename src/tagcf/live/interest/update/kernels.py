@@ -19,8 +19,8 @@ from tagcf.live.interest.update.events.kernels import (
     seat_users,
     weigh_actions,
 )
-from tagcf.live.interest.update.prefetch.kernels import prefetch
 from tagcf.live.interest.update.sums.kernels import add
+from tagcf.live.prefetch.kernels import prefetch
 from tagcf.live.wire.kernels import hash_text
 
 _WRITTEN = 3  # column of `about`

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from tagcf.live.interest.index.kernels import find, first_slot, pair_key, put
-from tagcf.live.interest.update.prefetch.kernels import AHEAD, prefetch
+from tagcf.live.prefetch.kernels import AHEAD, prefetch
 
 _NOBODY = np.uint64(0)
 _SKIP_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 2.0, 10.0, 600.0

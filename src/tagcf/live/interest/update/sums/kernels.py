@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from tagcf.live.interest.index.kernels import find, pair_key
-from tagcf.live.interest.update.prefetch.kernels import AHEAD, prefetch
+from tagcf.live.prefetch.kernels import AHEAD, prefetch
 
 _FURTHEST = 60.0 / np.log(2.0)  # half-lives: 60 e-folds; float32 ends at 88
 _NOTHING = -1000.0  # half-lives
