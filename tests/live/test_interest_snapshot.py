@@ -206,3 +206,31 @@ def test_snapshots_of_something_else_are_refused(tmp_path: Path) -> None:
     (path / "head.json").write_text("{")
     with pytest.raises(OutputError, match="broken"):
         engine_of().load(tmp_path)
+
+
+def test_a_reset_older_than_what_the_snapshot_has_is_told(tmp_path: Path) -> None:
+    some = sorted(steps(), key=lambda step: step[2])
+    file = tmp_path / "edits.jsonl"
+    early, late = engine_of(edits=file), engine_of()
+    walk(early, some[:200])
+    walk(late, some)
+    late.save(tmp_path / "kept")
+    early.reset("u2", "tag5")
+    early.reset("u4")
+    loaded = engine_of(edits=file)
+    assert not loaded.overreached
+    loaded.load(tmp_path / "kept")
+    assert loaded.overreached
+    loaded.restart()
+    assert not loaded.overreached
+    walk(loaded, some)
+    walk(early, some[200:])
+    for user in (f"u{at}" for at in range(USERS)):
+        theirs = early.interest(user, k=TAGS)
+        assert [one.strength for one in loaded.interest(user, k=TAGS)] == pytest.approx(
+            [one.strength for one in theirs], rel=1e-4
+        )
+    early.save(tmp_path / "knows")
+    knows = engine_of(edits=file)
+    knows.load(tmp_path / "knows")
+    assert not knows.overreached

@@ -146,6 +146,8 @@ def guide(*, folder: Path, room: str | None, as_json: bool) -> None:
 @lang_option
 def draft(*, folder: Path, name: str, minutes: float | None, using: str, as_json: bool) -> None:
     """Draft the next show of a host: rundown, titles, talking points, each with its evidence."""
+    if minutes is not None and np.isnan(minutes):  # which every range lets through
+        raise click.BadParameter("nan", param_hint="--minutes")
     workspace, tables = read_told(folder)
     platform = measure_platform(tables)
     report = report_host(platform, name, events=tables)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,8 +19,9 @@ from tagcf.cli.live_tables import echo_answer, read_told, tell_simulated
 from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.cli.talk import tell
 from tagcf.data.workspace import Workspace, open_workspace
-from tagcf.errors import UnknownNameError
+from tagcf.errors import DataError, UnknownNameError
 from tagcf.live.interest import InterestEngine, InterestReason, TagInterest
+from tagcf.live.interest.edits import check_factor, check_strength
 from tagcf.live.kept import HOME, is_kept, kept_interests, recorded_interests
 from tagcf.live.rooms.workspace import LiveTables, Shown, read_shown
 from tagcf.live.viewing.companion.memory import RECORD, without_spans
@@ -68,22 +71,21 @@ def interest(
     workspace = open_workspace(folder)
     at = moment_of(workspace, when)
     engine, shown = _interests(workspace, at)
+    if at is not None and engine.now <= 0.0:
+        raise DataError("live_interest.too_early", at=_clock(at))
     if not engine.knows(user):
-        raise UnknownNameError("live_interest.unknown_user", name=user)
+        if at is None:
+            raise UnknownNameError("live_interest.unknown_user", name=user)
+        raise UnknownNameError("live_interest.unknown_user_then", name=user, at=_clock(at))
     known = () if shown.tags is None else shown.tags.tags
 
     def slug(name: str) -> str:
         return named_tag(name, known).slug
 
-    if mute is not None:
-        engine.mute(user, slug(mute))
-    if boost is not None:
-        engine.boost(user, slug(boost[0]), boost[1])
-    if put is not None:
-        engine.set(user, slug(put[0]), put[1])
-    if reset is not None:
-        engine.reset(user, slug(reset))
-    reason = None if tag is None else engine.explain(user, slug(tag), at)
+    asked = None if tag is None else slug(tag)
+    for edit in _edits(engine, user, slug, mute, boost, put, reset):
+        edit()
+    reason = None if asked is None else engine.explain(user, asked, at)
     found = engine.interest(user, at, k, scene)
     if scene is not None and not engine.knows_in(user, scene):
         tell("live_interest.no_scene", user=user, scene=scene)
@@ -107,6 +109,30 @@ def interest(
         tell("live_interest.none", user=user)
 
 
+def _edits(
+    engine: InterestEngine,
+    user: str,
+    slug: Callable[[str], str],
+    mute: str | None,
+    boost: tuple[str, float] | None,
+    put: tuple[str, float] | None,
+    reset: str | None,
+) -> list[Callable[[], object]]:
+    """Return what is to be done, all of it checked: a command is carried out whole or not."""
+    edits: list[Callable[[], object]] = []
+    if mute is not None:
+        edits.append(partial(engine.mute, user, slug(mute)))
+    if boost is not None:
+        check_factor(boost[1])
+        edits.append(partial(engine.boost, user, slug(boost[0]), boost[1]))
+    if put is not None:
+        check_strength(put[1])
+        edits.append(partial(engine.set, user, slug(put[0]), put[1]))
+    if reset is not None:
+        edits.append(partial(engine.reset, user, slug(reset)))
+    return edits
+
+
 def _interests(workspace: Workspace, at: float | None) -> tuple[InterestEngine, Shown | LiveTables]:
     """Interests of the kept stream or of the recording, of what was done up to a time."""
     spans = Record(workspace.root / HOME / RECORD).forgotten()
@@ -118,6 +144,8 @@ def _interests(workspace: Workspace, at: float | None) -> tuple[InterestEngine, 
     if is_kept(workspace):
         shown = read_shown(workspace)
         engine = kept_interests(workspace, shown, counting if spans or at is not None else None)
+        if engine.now <= 0.0:
+            return engine, shown
         tell("live_interest.of_stream", path=workspace.root / HOME, until=_clock(engine.now))
         tell_simulated(workspace)
         return engine, shown

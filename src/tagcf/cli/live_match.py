@@ -15,6 +15,7 @@ from tagcf.cli.options import folder_argument, json_option, lang_option
 from tagcf.cli.talk import tell
 from tagcf.errors import UnknownNameError
 from tagcf.live.hosts.match import Match, fit_matcher, match_hosts, match_viewers
+from tagcf.live.kept import recorded_interests
 from tagcf.live.replay import names_of
 from tagcf.text import did_you_mean, say, visible
 from tagcf.types import Tag
@@ -31,12 +32,14 @@ from tagcf.views.host_words import tag_names
 def match(*, folder: Path, user: str | None, host: str | None, k: int, as_json: bool) -> None:
     """Match viewers and hosts by how long a visit would last, with what that rests on.
 
-    Interests are as they are by the newest event; hosts are taken by their last segments.
+    Interests are as they are by the newest event of events.*, with what users said of them; hosts
+    are taken by their last segments.
     """
     if (user is None) == (host is None):
         raise click.UsageError(say("live_hosts.match_needs_one"))
     workspace, tables = read_told(folder)
-    matcher, engine = fit_matcher(tables)
+    matcher, _ = fit_matcher(tables)
+    engine = recorded_interests(workspace, tables)
     users = sorted(set(names_of(tables.events, "user").values()))
     if user is not None:
         if not engine.knows(user):

@@ -86,6 +86,9 @@ def kept_interests(
     snapshots = home / "snapshots"
     whole = counting is not None or newest(snapshots) is None
     start = 0 if whole else engine.load(snapshots)
+    if engine.overreached:
+        engine.restart()
+        start = 0
     for _, events in read_log(home / "log", start):
         engine.update(events if counting is None else counting(events))
     return engine

@@ -208,6 +208,9 @@ class LiveStream:
             raise DataError(
                 "live_log.older_than_state", path=self.log.path, log=self.log.offset, state=start
             )
+        if self.engine.overreached:
+            self.engine.restart()
+            start = 0
         replayed = 0
         for _, events in self.log.read(after=start):
             self.engine.update(events)

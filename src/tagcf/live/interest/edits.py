@@ -114,6 +114,18 @@ class Edits:
         self.cleared.pop(user, None)
 
 
+def check_strength(strength: float) -> None:
+    """Raise `QuestionError` where no interest can have this strength."""
+    if not -1.0 <= strength <= 1.0:
+        raise QuestionError("live_interest.bad_strength", value=strength)
+
+
+def check_factor(factor: float) -> None:
+    """Raise `QuestionError` where behaviour cannot be multiplied by this."""
+    if not (math.isfinite(factor) and factor >= 0.0):
+        raise QuestionError("live_interest.bad_factor", value=factor)
+
+
 class Editable(ABC):
     """What users can say about their interests, of an engine in one process or in several."""
 
@@ -130,14 +142,12 @@ class Editable(ABC):
 
     def set(self, user: Id, tag: str, strength: float, at: float | None = None) -> Edit:
         """Give an interest this strength, -1..1, until the user says otherwise."""
-        if not -1.0 <= strength <= 1.0:
-            raise QuestionError("live_interest.bad_strength", value=strength)
+        check_strength(strength)
         return self.edit(user, "set", tag, strength, at)
 
     def boost(self, user: Id, tag: str, factor: float, at: float | None = None) -> Edit:
         """Multiply what behaviour gives an interest: 2 for twice as much, .5 for half."""
-        if not (math.isfinite(factor) and factor >= 0.0):
-            raise QuestionError("live_interest.bad_factor", value=factor)
+        check_factor(factor)
         return self.edit(user, "boost", tag, factor, at)
 
     def mute(self, user: Id, tag: str, at: float | None = None) -> Edit:

@@ -121,6 +121,7 @@ class InterestEngine(Editable):
         self._weights: Floats = weight_rows(self.evidence)
         file = Path(edits) if isinstance(edits, str | os.PathLike) else None
         self.edits_made = Edits(file, kept=edits is not None)
+        self.overreached = False  # see `load`
         for edit in read_edits(file) if file else cast("Sequence[Edit]", edits or ()):
             self._enforce(edit)
 
@@ -314,7 +315,9 @@ class InterestEngine(Editable):
     def load(self, folder: str | os.PathLike[str]) -> int:
         """Take over the newest snapshot in a folder; return the offset that it was saved with.
 
-        Edits of this engine stay in force beside those of the snapshot.
+        Edits of this engine stay in force beside those of the snapshot. A reset that the snapshot
+        does not know takes with it what came after the reset too, and `overreached` is True:
+        `restart`, and the events from the first, bring that back.
 
         Raises
         ------
@@ -336,7 +339,7 @@ class InterestEngine(Editable):
 
     def restart(self) -> None:
         """Go back to before the first event; content and what users said stay."""
-        self.state = new_state(self.state.sizes)
+        self.state, self.overreached = new_state(self.state.sizes), False
         for edit in self.edits_made.every():
             if edit.kind == "reset":
                 forgetting.forget(self.state, edit, self.tag_at.get(edit.tag or ""))
@@ -374,9 +377,10 @@ class InterestEngine(Editable):
         for edit in missing:
             own.apply(edit)
         own.last = max(own.last, last_edit)
-        for edit in later:
-            if edit.kind == "reset":
-                forgetting.forget(state, edit, self.tag_at.get(edit.tag or ""))
+        resets = [edit for edit in later if edit.kind == "reset"]
+        self.overreached = any(forgetting.acted_since(state, edit) for edit in resets)
+        for edit in resets:
+            forgetting.forget(state, edit, self.tag_at.get(edit.tag or ""))
         state.resets = resets_of(own.every(), self.tag_at)
 
     def _view(self, user: Id, at: float | None, scene: Id | None) -> UserView:

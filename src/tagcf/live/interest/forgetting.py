@@ -49,6 +49,12 @@ def forget(state: State, edit: Edit, tag: int | None) -> None:
             table.line(at)[cell : cell + table.n_scales] = 0
 
 
+def acted_since(state: State, edit: Edit) -> bool:
+    """Whether the user of an edit did anything after it, which sums cannot tell from before."""
+    row = state.users.row(np.uint64(edit.user))
+    return row >= 0 and float(state.users.rows.about[row, NEWEST]) > edit.at
+
+
 def remove_user(state: State, user: np.uint64) -> None:
     """Remove a user's rows; the last rows move into their places."""
     for pair in sorted(pair_rows(state, user), reverse=True):

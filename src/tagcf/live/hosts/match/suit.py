@@ -65,7 +65,8 @@ def fit_matcher(
     ----------
     engine
         A fresh one by default, to which nobody has said anything; one that is given must not have
-        seen these events. `tagcf.live.kept.fresh_interests` knows what users muted and wanted.
+        seen these events. What users say of their interests is for the engine that is asked later
+        (`tagcf.live.kept.recorded_interests`): it was not so when past visits began.
 
     Raises
     ------

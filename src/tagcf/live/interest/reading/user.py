@@ -11,7 +11,7 @@ import numpy as np
 from tagcf.live.interest.content import Shelf
 from tagcf.live.interest.index.kernels import pair_key
 from tagcf.live.interest.index.rows import LANDMARK, NEWEST
-from tagcf.live.interest.reading.answers import Edit, TagInterest
+from tagcf.live.interest.reading.answers import Edit, EditKind, TagInterest
 from tagcf.live.interest.reading.kernels import mix_scene, read_user, score, taste_vector
 from tagcf.live.interest.state import State
 from tagcf.types import Floats, Mask
@@ -114,8 +114,13 @@ def top_tags(view: UserView, slugs: Sequence[str], k: int) -> tuple[TagInterest,
             slugs[tag],
             float(strengths[tag]),
             tuple(view.sums[tag].tolist()),
-            view.edited[tag].kind if tag in view.edited else None,
+            _said(view.edited.get(tag)),
         )
         for tag in order.tolist()
-        if strengths[tag] != 0.0 or tag in view.edited
+        if strengths[tag] != 0.0 or _said(view.edited.get(tag)) is not None
     )
+
+
+def _said(edit: Edit | None) -> EditKind | None:
+    """Return what a user said of a tag; to count behaviour once is to say nothing."""
+    return None if edit is None or (edit.kind == "boost" and edit.amount == 1.0) else edit.kind
